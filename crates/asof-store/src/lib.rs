@@ -1,0 +1,2 @@
+//! The timestamped store.
+pub mod engine;
