@@ -3,9 +3,17 @@
 //! It is as small as an engine can be: snapshots that get and scan, and an atomic batch with a
 //! choice of durability. History, time and spaces are built on top and know no more than this.
 
+mod memory;
+mod redb;
+mod sealed;
+
 use core::fmt::{self, Debug};
 use core::ops::{Bound, ControlFlow};
 use std::sync::Arc;
+
+pub use memory::MemoryEngine;
+pub use redb::{RedbEngine, RedbOptions};
+pub use sealed::WhenEmpty;
 
 /// An ordered map from bytes to bytes with atomic batches.
 ///
@@ -58,6 +66,16 @@ pub trait Snapshot: Debug + Send + Sync + 'static {
 
 /// Which rows a scan covers.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// Whether no key can be in `range`; a map would panic on some of these.
+fn is_empty_range(range: KeyRange<'_>) -> bool {
+    match range {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}
 
 /// In which order a scan visits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
