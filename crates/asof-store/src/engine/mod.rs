@@ -9,6 +9,7 @@ mod sealed;
 
 use core::fmt::{self, Debug};
 use core::ops::{Bound, ControlFlow};
+use std::io;
 use std::sync::Arc;
 
 pub use memory::MemoryEngine;
@@ -56,6 +57,10 @@ pub trait Snapshot: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`EngineError`] says; rows visited before it were right.
+    #[expect(
+        clippy::type_complexity,
+        reason = "an alias of the visitor would fix its lifetime, which every caller has its own"
+    )]
     fn scan(
         &self,
         range: KeyRange<'_>,
@@ -163,3 +168,17 @@ impl fmt::Display for EngineError {
 }
 
 impl core::error::Error for EngineError {}
+
+impl From<io::Error> for EngineError {
+    /// `InvalidData` is what a file that checks what it reads says of damage.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData {
+            Self::Corrupt(error.to_string())
+        } else {
+            Self::Io(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -120,8 +120,7 @@ impl Engine for RedbEngine {
 
     fn disk_bytes(&self) -> Result<u64, EngineError> {
         self.core.check()?;
-        let bytes = self.core.sealed.physical_len();
-        bytes.map_err(|error| EngineError::Io(error.to_string()))
+        Ok(self.core.sealed.physical_len()?)
     }
 }
 

@@ -196,3 +196,6 @@ fn checked(bytes: &Sector, seed: u64) -> Option<&[u8]> {
     let checksum = checksum.first_chunk().copied().map(u64::from_le_bytes)?;
     (xxh3_64_with_seed(payload, seed) == checksum).then_some(payload)
 }
+
+#[cfg(test)]
+mod tests;

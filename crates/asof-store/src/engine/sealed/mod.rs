@@ -110,21 +110,17 @@ impl SealedFile {
         file: Arc<dyn DiskFile>,
         when_empty: WhenEmpty,
     ) -> Result<Arc<Self>, EngineError> {
-        let physical = file.len().map_err(io_error)?;
+        let physical = file.len()?;
         let prefix = read_prefix(&*file, physical)?;
-        let state = match load(&prefix, physical)? {
-            Found::Store(state) => state,
-            Found::Nothing { superblock } => {
-                if when_empty == WhenEmpty::Refuse {
-                    return Err(corrupt("there is no store in it"));
-                }
-                create(&*file, superblock).map_err(io_error)?
-            }
+        let state = match (load(&prefix, physical)?, when_empty) {
+            (Some(state), _) => state,
+            (None, WhenEmpty::Create) => create(&*file)?,
+            (None, WhenEmpty::Refuse) => return Err(corrupt("there is no store in it")),
         };
         let expected = layout::physical_len(state.header.len);
         if physical > expected {
             // Growth that no header came to speak of.
-            file.set_len(expected).map_err(io_error)?;
+            file.set_len(expected)?;
         }
         Ok(Arc::new(Self {
             file,
@@ -371,22 +367,18 @@ impl redb::StorageBackend for Backend {
     }
 }
 
-enum Found {
-    Store(State),
-    Nothing { superblock: bool },
-}
-
 /// The used sectors of the first three pages; zeros where the file is shorter.
-fn read_prefix(file: &dyn DiskFile, physical: u64) -> Result<Vec<u8>, EngineError> {
+fn read_prefix(file: &dyn DiskFile, physical: u64) -> io::Result<Vec<u8>> {
     let mut prefix = vec![0; PREFIX];
     let there = layout::to_usize(physical).min(PREFIX);
     if let Some(bytes) = prefix.get_mut(..there) {
-        file.read_at(0, bytes).map_err(io_error)?;
+        file.read_at(0, bytes)?;
     }
     Ok(prefix)
 }
 
-fn load(prefix: &[u8], physical: u64) -> Result<Found, EngineError> {
+/// The store as its first pages tell, or `None` where its creation was never finished.
+fn load(prefix: &[u8], physical: u64) -> Result<Option<State>, EngineError> {
     let sector = |at: u64| -> Result<&Sector, EngineError> {
         prefix
             .get(layout::to_usize(at)..)
@@ -395,7 +387,7 @@ fn load(prefix: &[u8], physical: u64) -> Result<Found, EngineError> {
     };
     let superblock = sector(SUPERBLOCK_AT)?;
     if layout::is_blank(prefix) && physical <= PREFIX as u64 {
-        return Ok(Found::Nothing { superblock: false });
+        return Ok(None);
     }
     match layout::superblock_format(superblock) {
         Some(layout::FORMAT) => {}
@@ -420,14 +412,12 @@ fn load(prefix: &[u8], physical: u64) -> Result<Found, EngineError> {
     match header {
         // The first number is that of creation, which was not followed by a mark: nobody has
         // ever been told that the store is there.
-        None | Some(Header { number: 1, .. }) if marked == 0 => {
-            Ok(Found::Nothing { superblock: true })
-        }
+        None | Some(Header { number: 1, .. }) if marked == 0 => Ok(None),
         Some(header) if header.number >= marked => {
             if physical < layout::physical_len(header.len) {
                 return Err(corrupt("it was cut"));
             }
-            Ok(Found::Store(State {
+            Ok(Some(State {
                 header,
                 marked,
                 phase: Phase::Opening,
@@ -440,14 +430,13 @@ fn load(prefix: &[u8], physical: u64) -> Result<Found, EngineError> {
 }
 
 /// An empty store: redb has yet to write its header.
-fn create(file: &dyn DiskFile, superblock: bool) -> io::Result<State> {
+fn create(file: &dyn DiskFile) -> io::Result<State> {
+    // The superblock comes last: a file that has one is as long as the first pages.
     file.set_len(PREFIX as u64)?;
     file.write_at(HEADER_AT, &[0; SECTOR])?;
     file.sync()?;
-    if !superblock {
-        file.write_at(SUPERBLOCK_AT, &layout::superblock())?;
-        file.sync()?;
-    }
+    file.write_at(SUPERBLOCK_AT, &layout::superblock())?;
+    file.sync()?;
     Ok(State {
         header: Header {
             bytes: [0; HEADER_BYTES],
@@ -492,10 +481,6 @@ fn page_of(offset: u64, len: usize, end: u64) -> io::Result<Option<u64>> {
         ));
     }
     Ok(Some(offset / PAGE as u64))
-}
-
-fn io_error(error: io::Error) -> EngineError {
-    EngineError::Io(error.to_string())
 }
 
 fn corrupt(what: &str) -> EngineError {
