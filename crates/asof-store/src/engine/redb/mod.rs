@@ -300,3 +300,6 @@ fn contained<T>(
         Some(error) => EngineError::Corrupt(error.to_string()),
     })
 }
+
+#[cfg(test)]
+mod tests;
