@@ -25,9 +25,7 @@ pub enum WhenMissing {
 ///
 /// A failed `fsync` on Linux may mark the pages that did not reach the disk clean, so that the
 /// next one succeeds without them. So the ranges written since the last successful sync are
-/// remembered, and after a failed one they are read back and written again before the next. So
-/// whoever recovers from a failed sync goes on with the same `OsFile`. Calls to `sync` must not
-/// overlap.
+/// remembered, and after a failed one they are read back and written again before the next.
 #[derive(Debug)]
 pub struct OsFile {
     file: File,
@@ -122,23 +120,15 @@ impl DiskFile for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let syncing = {
-            let mut unsynced = self.unsynced();
-            if unsynced.sync_failed {
-                self.rewrite(&unsynced.extents)?;
-            }
-            core::mem::take(&mut unsynced.extents)
-        };
-        // Not held meanwhile: what is written now is of the next sync.
-        let result = self.file.sync_data();
+        // Held throughout, so that a write can not slip between the sync and the forgetting.
         let mut unsynced = self.unsynced();
+        if unsynced.sync_failed {
+            self.rewrite(&unsynced.extents)?;
+        }
+        let result = self.file.sync_data();
+        unsynced.sync_failed = result.is_err();
         if result.is_ok() {
-            unsynced.sync_failed = false;
-        } else {
-            unsynced.sync_failed = true;
-            for (start, end) in syncing.iter() {
-                unsynced.extents.insert(start, end);
-            }
+            unsynced.extents = Extents::default();
         }
         result
     }

@@ -74,25 +74,3 @@ impl Clock for ManualClock {
         self.advance(duration);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_clocks_move_together_in_sleep_and_apart_when_set() {
-        let start = Timestamp::MAX.saturating_sub(Duration::from_secs(100));
-        let clock = ManualClock::new(start);
-        let boot = clock.boot();
-        clock.sleep(Duration::from_secs(1));
-        assert_eq!(clock.wall().since(start), Duration::from_secs(1));
-        assert_eq!(clock.boot().since(boot), Duration::from_secs(1));
-        clock.set_wall(Timestamp::MIN);
-        clock.advance_boot(Duration::from_secs(2));
-        assert_eq!(clock.wall(), Timestamp::MIN);
-        assert_eq!(clock.boot().since(boot), Duration::from_secs(3));
-        clock.advance_wall(Duration::from_secs(5));
-        assert_eq!(clock.boot().since(boot), Duration::from_secs(3));
-        assert_eq!(clock.wall().since(Timestamp::MIN), Duration::from_secs(5));
-    }
-}

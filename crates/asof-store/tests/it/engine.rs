@@ -203,50 +203,7 @@ fn power_may_fail_again_while_recovering() {
     }
 }
 
-/// Values longer than the 2 MiB that one page of seals covers, and a file that grows, shrinks
-/// and grows again.
-#[test]
-fn power_may_fail_while_the_file_grows_and_shrinks_by_much() {
-    let long = |byte: u8, mebibytes: usize| vec![byte; mebibytes << 20];
-    let values = [
-        Some(long(1, 3)),
-        None,
-        Some(long(2, 1)),
-        None,
-        Some(long(3, 5)),
-    ];
-    let mut work = Workload {
-        batches: Vec::new(),
-        states: vec![Rows::new()],
-    };
-    for value in values {
-        let mut batch = Batch::default();
-        let mut rows = work.states.last().unwrap().clone();
-        batch.put(b"key 001".to_vec(), vec![9; 300]);
-        rows.insert(b"key 001".to_vec(), vec![9; 300]);
-        if let Some(value) = value {
-            batch.put(b"key 000".to_vec(), value.clone());
-            rows.insert(b"key 000".to_vec(), value);
-        } else {
-            batch.delete(b"key 000".to_vec());
-            rows.remove(&b"key 000"[..]);
-        }
-        work.batches.push((batch, Durability::Durable));
-        work.states.push(rows);
-    }
-    let disk = Arc::new(SimDisk::new());
-    drop(run(&work, &disk));
-    for cut in 0..disk.operations() {
-        let disk = Arc::new(SimDisk::new());
-        disk.lose_power_at(cut);
-        let (run, engine) = run(&work, &disk);
-        drop(engine);
-        let found = Arc::new(disk.after_crash(cut));
-        assert_recovers(&work, &run, &found, &format!("cut at operation {cut}"));
-    }
-}
-
-/// What a run left behind.
+/// A file as the first half of a workload leaves it.
 struct Left {
     work: Workload,
     run: Run,

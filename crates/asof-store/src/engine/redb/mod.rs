@@ -72,8 +72,7 @@ struct RedbSnapshot {
 
 impl RedbEngine {
     /// Opens the store in `file`, recovering from a crash where there was one. Recovery reads the
-    /// whole file; it is not needed after a clean close. After an error of an engine, open anew
-    /// with the same `file`, which knows what a failed sync may not have kept.
+    /// whole file; it is not needed after a clean close.
     ///
     /// # Errors
     ///
@@ -300,6 +299,3 @@ fn contained<T>(
         Some(error) => EngineError::Corrupt(error.to_string()),
     })
 }
-
-#[cfg(test)]
-mod tests;
