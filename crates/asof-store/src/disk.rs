@@ -6,35 +6,52 @@ use std::sync::Arc;
 
 use asof_env::storage::{DiskFile, OsFile, WhenMissing};
 
-use crate::engine::{Engine, RedbEngine, RedbOptions};
+use crate::engine::{Engine, RedbEngine, RedbOptions, WhenEmpty};
 use crate::writer::Opener;
 use crate::{Error, Options, Result};
 
 /// The file within a store's folder.
 const FILE: &str = "store.asof";
 
-/// Under this name a store is being restored; it becomes [`FILE`] once it is whole.
-const RESTORING: &str = "store.asof.restoring";
+/// Under this name a store is being made or restored; it becomes [`FILE`] once it is whole. So a
+/// file of that name always is a store, and one without content is a damaged one.
+const UNFINISHED: &str = "store.asof.unfinished";
 
-/// Opens the engine of the store in `dir`, creating the folder where it is missing. The file
-/// stays locked for as long as the opener lives.
+/// Opens the engine of the store in `dir`, making both where they are missing. The file stays
+/// locked for as long as the opener lives.
 pub(crate) fn opener(dir: &Path, options: &Options) -> Result<Opener> {
     create_dir(dir)?;
-    file_opener(&dir.join(FILE), options)
+    let path = dir.join(FILE);
+    if path.exists() {
+        return Ok(engine_opener(
+            open_file(&path, WhenMissing::Refuse)?,
+            options,
+            WhenEmpty::Refuse,
+        ));
+    }
+    let unfinished = Unfinished {
+        dir: dir.to_owned(),
+    };
+    let file = open_file(&unfinished.path(), WhenMissing::Create)?;
+    drop(engine_opener(file.clone(), options, WhenEmpty::Create)()?);
+    unfinished.finish()?;
+    Ok(engine_opener(file, options, WhenEmpty::Refuse))
 }
 
-/// Opens the engine in one file.
-fn file_opener(path: &Path, options: &Options) -> Result<Opener> {
-    let file = OsFile::open(path, WhenMissing::Create).map_err(|error| unopened(path, &error))?;
-    let file: Arc<dyn DiskFile> = Arc::new(file);
+fn open_file(path: &Path, missing: WhenMissing) -> Result<Arc<dyn DiskFile>> {
+    let file = OsFile::open(path, missing).map_err(|error| unopened(path, &error))?;
+    Ok(Arc::new(file))
+}
+
+fn engine_opener(file: Arc<dyn DiskFile>, options: &Options, when_empty: WhenEmpty) -> Opener {
     let redb = RedbOptions {
         cache_bytes: options.cache_bytes,
-        ..RedbOptions::default()
+        when_empty,
     };
-    Ok(Box::new(move || {
+    Box::new(move || {
         let engine = RedbEngine::open(file.clone(), redb)?;
         Ok(Box::new(engine) as Box<dyn Engine>)
-    }))
+    })
 }
 
 fn create_dir(dir: &Path) -> Result<()> {
@@ -53,11 +70,11 @@ fn unopened(path: &Path, error: &io::Error) -> Error {
 
 /// A store in the making, under a name that is not yet that of a store.
 #[derive(Debug)]
-pub(crate) struct Restoring {
+pub(crate) struct Unfinished {
     dir: PathBuf,
 }
 
-impl Restoring {
+impl Unfinished {
     /// Prepares `dir`, which must not hold a store.
     pub(crate) fn begin(dir: &Path) -> Result<Self> {
         create_dir(dir)?;
@@ -67,28 +84,34 @@ impl Restoring {
                 dir.display()
             )));
         }
-        let restoring = Self {
+        let unfinished = Self {
             dir: dir.to_owned(),
         };
-        restoring.discard();
-        Ok(restoring)
+        unfinished.discard();
+        Ok(unfinished)
     }
 
-    pub(crate) fn opener(&self, options: &Options) -> Result<Opener> {
-        file_opener(&self.dir.join(RESTORING), options)
+    /// Opens an empty engine in it.
+    pub(crate) fn engine(&self, options: &Options) -> Result<Box<dyn Engine>> {
+        let file = open_file(&self.path(), WhenMissing::Create)?;
+        engine_opener(file, options, WhenEmpty::Create)()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join(UNFINISHED)
     }
 
     /// Gives the whole store its name.
     pub(crate) fn finish(self) -> Result<()> {
         let to = self.dir.join(FILE);
-        std::fs::rename(self.dir.join(RESTORING), &to)
+        std::fs::rename(self.path(), &to)
             .and_then(|()| asof_env::storage::sync_directory_of(&to))
             .map_err(|error| unopened(&to, &error))
     }
 
     /// Removes what an attempt left behind.
     pub(crate) fn discard(&self) {
-        let path = self.dir.join(RESTORING);
+        let path = self.path();
         if let Err(error) = std::fs::remove_file(&path)
             && error.kind() != io::ErrorKind::NotFound
         {

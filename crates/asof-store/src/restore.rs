@@ -2,14 +2,13 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
 use asof_time::Epoch;
 
 use crate::codec::LAYOUT_VERSION;
 use crate::codec::keys;
 use crate::codec::rows::{Identity, encode_control, encode_moment};
-use crate::disk::Restoring;
+use crate::disk::Unfinished;
 use crate::engine::{Batch, Durability, Engine};
 use crate::state::{CEILING, IDENTITY, State};
 use crate::store::BackupSummary;
@@ -23,17 +22,17 @@ pub(crate) fn restore(
     by: Actor,
     progress: &mut dyn FnMut(u64),
 ) -> Result<BackupSummary> {
-    let restoring = Restoring::begin(dir)?;
-    let outcome = restoring
-        .opener(options)
-        .and_then(|open| fill(open()?.as_ref(), source, options, by, progress));
+    let unfinished = Unfinished::begin(dir)?;
+    let outcome = unfinished
+        .engine(options)
+        .and_then(|engine| fill(engine.as_ref(), source, options, by, progress));
     match outcome {
         Ok(summary) => {
-            restoring.finish()?;
+            unfinished.finish()?;
             Ok(summary)
         }
         Err(error) => {
-            restoring.discard();
+            unfinished.discard();
             Err(error)
         }
     }
@@ -81,6 +80,5 @@ pub(crate) fn fill(
     batch.put(keys::meta(CEILING), encode_moment(found.ceiling.max(now)));
     batch.put(keys::control(record.sequence), encode_control(&record));
     engine.commit(&batch, Durability::Durable)?;
-    let _: Arc<_> = engine.snapshot()?;
     Ok(BackupSummary { epoch, ..summary })
 }

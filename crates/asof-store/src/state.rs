@@ -195,12 +195,11 @@ pub(crate) fn get(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Vec<u8>>
     Ok(found)
 }
 
+/// Looks at one row, key and value; an error ends the walk.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
+
 /// Visits all rows of a kind.
-pub(crate) fn each(
-    snapshot: &dyn Snapshot,
-    tag: u8,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>,
-) -> Result<()> {
+pub(crate) fn each(snapshot: &dyn Snapshot, tag: u8, visit: &mut Visit<'_>) -> Result<()> {
     let mut outcome = Ok(());
     snapshot.scan(
         kind(&[tag], &[tag + 1]),

@@ -519,11 +519,11 @@ impl Store {
     pub fn restore(
         source: &mut dyn Read,
         dir: &Path,
-        options: Options,
+        options: &Options,
         by: Actor,
         progress: &mut dyn FnMut(u64),
     ) -> Result<BackupSummary> {
-        restore::restore(source, dir, &options, by, progress)
+        restore::restore(source, dir, options, by, progress)
     }
 
     /// Reads everything and checks it: every checksum and hash, and every invariant of the
@@ -620,7 +620,6 @@ impl Store {
 
     fn enqueue(&self, job: Job) {
         match self.inner.queue.try_send(Message::Run(job)) {
-            Ok(()) => {}
             Err(TrySendError::Full(Message::Run(job))) => {
                 (job.act)(Err(Error::unavailable(format!(
                     "{WRITE_QUEUE_MAX} writes are waiting already (the write did not take effect)"
@@ -629,7 +628,7 @@ impl Store {
             Err(TrySendError::Disconnected(Message::Run(job))) => {
                 (job.act)(Err(writer_gone()));
             }
-            Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
     }
 }

@@ -30,8 +30,11 @@ pub(crate) struct Job {
     pub(crate) weight: usize,
     /// Runs on the stage and returns who is to be told once the fate of the group is known; or,
     /// where there is no stage, tells of the refusal at once.
-    pub(crate) act: Box<dyn FnOnce(Result<&mut Stage<'_>>) -> Option<Done> + Send>,
+    pub(crate) act: Act,
 }
+
+/// See [`Job::act`].
+pub(crate) type Act = Box<dyn FnOnce(Result<&mut Stage<'_>>) -> Option<Done> + Send>;
 
 /// Answers one request once the fate of its group is known.
 pub(crate) type Done = Box<dyn FnOnce(Result<()>) + Send>;

@@ -215,7 +215,7 @@ impl Stage<'_> {
 
     /// Forgets a bearer token.
     pub(crate) fn revoke_token(&mut self, name: &str, by: Actor) -> Result<()> {
-        if self.state.tokens.get(name).is_none() {
+        if !self.state.tokens.contains_key(name) {
             let message = format!("there is no token `{name}`");
             return Err(Error::new(ErrorKind::NotFound, message));
         }

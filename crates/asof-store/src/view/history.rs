@@ -42,7 +42,7 @@ pub(super) fn history(
     rows.scan(bounds, Direction::Forward, &mut |row, value| {
         match version(view, ground, row, value, until) {
             // Of commits with one timestamp the last one wins; the others were never seen.
-            Ok(version) if until == Some(version.effective) => return ControlFlow::Continue(()),
+            Ok(version) if until == Some(version.effective) => ControlFlow::Continue(()),
             Ok(version) => {
                 if page.versions.len() == range.limit {
                     page.next = page.versions.last().map(|last| last.effective);
