@@ -196,7 +196,9 @@ pub(crate) fn refusal(answer: Response) -> Error {
 
 /// A status without a problem comes from something that stands in front of the store.
 fn foreign(status: StatusCode, server: Option<&str>) -> Error {
-    let by = server.map(|server| format!(" from `{server}`")).unwrap_or_default();
+    let by = server
+        .map(|server| format!(" from `{server}`"))
+        .unwrap_or_default();
     let detail = format!("{status}{by}, without saying why");
     match status {
         StatusCode::UNAUTHORIZED => Error::refused(Problem::new(ErrorName::Unauthorized, detail)),

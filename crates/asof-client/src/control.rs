@@ -2,13 +2,13 @@
 
 use std::io::Read;
 
+use asof_api::ErrorName;
 use asof_api::body::{
     AcceptClockRequest, CapOutcome, CapRequest, CapState, ControlListBody, ImportBody, PinBody,
     PinListBody, PinOutcome, PinRequest, ReceiptBody, RetentionBody, RetentionOutcome,
     SourceAnswerBody, SpaceBody, SpaceListBody, SpaceRequest, SpaceStateName, TimeBody,
     TokenListBody, TokenRequest, TokenSecretBody, UsageBody,
 };
-use asof_api::ErrorName;
 use asof_time::Timestamp;
 use http::{HeaderValue, Method, header};
 

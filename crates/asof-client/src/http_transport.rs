@@ -187,7 +187,7 @@ fn plain(error: &io::Error) -> String {
 fn is_tls(error: &io::Error) -> bool {
     error
         .get_ref()
-        .is_some_and(|inner| inner.is::<rustls::Error>())
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 fn untrusted(base: &str, error: &dyn core::fmt::Display) -> TransportError {
@@ -218,7 +218,13 @@ mod tests {
 
     #[test]
     fn a_base_is_an_http_url_without_query() {
-        for wrong in ["", "127.0.0.1:7400", "ftp://host", "http://host?x=1", "http://"] {
+        for wrong in [
+            "",
+            "127.0.0.1:7400",
+            "ftp://host",
+            "http://host?x=1",
+            "http://",
+        ] {
             let error = HttpTransport::new(wrong, &Trust::System).unwrap_err();
             assert_eq!(error.kind, TransportErrorKind::Unreachable, "{wrong}");
         }

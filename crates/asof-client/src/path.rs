@@ -57,8 +57,7 @@ impl Target {
         self.has_query = true;
         self.text.push_str(name);
         self.text.push('=');
-        self.text
-            .push_str(&encode(&value.to_string(), &UNRESERVED));
+        self.text.push_str(&encode(&value.to_string(), &UNRESERVED));
         self
     }
 

@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 
-use asof_api::body::{
-    DiffBody, HistoryBody, ReadBody, ReadRequest, ScanBody, TimeBody,
-};
+use asof_api::body::{DiffBody, HistoryBody, ReadBody, ReadRequest, ScanBody, TimeBody};
 use asof_api::{ErrorName, Hash, headers};
 use asof_time::{Epoch, Timestamp, Validity};
 use bytes::Bytes;
