@@ -1,11 +1,17 @@
 //! The change feed: everything that takes effect, once, in order.
 
 use core::fmt;
+use core::ops::{Bound, ControlFlow};
 use core::str::FromStr;
 
 use asof_time::{Epoch, Sequence, Timestamp};
 
-use crate::{Commit, ControlRecord, Error, Result};
+use crate::codec::{keys, rows};
+use crate::engine::Direction;
+use crate::publish::Scene;
+use crate::view::check_limit;
+use crate::view::log::{self, Backfilled, Filter};
+use crate::{Commit, ControlRecord, Error, ErrorKind, Result, SpaceName};
 
 /// How far a follower has come: the last commit it saw, and the last control record.
 ///
@@ -103,4 +109,96 @@ pub struct FeedPage {
     pub floor: Timestamp,
     /// The cap, where there is one.
     pub cap: Option<Timestamp>,
+}
+
+/// One page of the feed, up to `closed`; see [`Store::feed`](crate::Store::feed).
+pub(crate) fn page(
+    scene: &Scene,
+    closed: Timestamp,
+    after: Cursor,
+    spaces: Option<&[SpaceName]>,
+    limit: usize,
+) -> Result<FeedPage> {
+    check_limit(limit)?;
+    let state = &scene.state;
+    if after.effective < state.log_floor {
+        let floor = state.log_floor;
+        return Err(Error::new(
+            ErrorKind::BelowFloor { floor },
+            format!(
+                "the cursor stands at {}, but the log is kept from {floor} on: take a snapshot \
+                 and follow on from it",
+                after.effective
+            ),
+        ));
+    }
+    // Control first: a space is announced before its commits, and a floor before it bites.
+    let mut cursor = after;
+    let mut items = Vec::new();
+    for record in control_records(scene, after.control, limit)? {
+        cursor.control = record.sequence;
+        items.push((cursor, FeedItem::Control(record)));
+    }
+    let room = limit - items.len();
+    let mut more = room == 0;
+    if room > 0 {
+        let filter = Filter {
+            spaces,
+            backfilled: Backfilled::Never,
+        };
+        let page = log::page(scene, cursor, closed, room, &filter)?;
+        for commit in page.commits {
+            (cursor.effective, cursor.sequence) = (commit.effective, commit.id);
+            items.push((cursor, FeedItem::Commit(commit)));
+        }
+        match page.next {
+            Some(next) => (cursor, more) = (next, true),
+            // All of it was seen: go on from closed, past what the filter held back.
+            None => cursor = cursor.max(Cursor::after_snapshot(closed, cursor.control)),
+        }
+    }
+    let through = if more {
+        cursor.effective.prev().unwrap_or(Timestamp::MIN)
+    } else {
+        closed
+    };
+    let (floor, cap) = (state.floor(), state.cap.as_ref().map(|cap| cap.at));
+    Ok(FeedPage {
+        items,
+        cursor,
+        through,
+        more,
+        epoch: state.epoch,
+        floor,
+        cap,
+    })
+}
+
+/// The control history after `after`, oldest first.
+pub(crate) fn control_records(
+    scene: &Scene,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<ControlRecord>> {
+    let (start, end) = (keys::control(after), [keys::CONTROL + 1]);
+    let range = (
+        Bound::Excluded(start.as_slice()),
+        Bound::Excluded(end.as_slice()),
+    );
+    let (mut records, mut outcome) = (Vec::new(), Ok(()));
+    scene
+        .rows
+        .scan(range, Direction::Forward, &mut |key, row| {
+            match rows::decode_control(key, row) {
+                Ok(record) => records.push(record),
+                Err(error) => outcome = Err(error),
+            }
+            if outcome.is_ok() && records.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+    outcome?;
+    Ok(records)
 }

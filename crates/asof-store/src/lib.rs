@@ -6,16 +6,30 @@
 
 pub mod engine;
 
+mod backup;
+mod clock_guard;
+mod codec;
 mod commit;
 mod control;
+mod disk;
 mod error;
 mod feed;
 mod name;
 mod options;
+mod prepare;
+mod publish;
+mod readable;
+mod restore;
+mod sequencer;
 mod space;
+mod stage;
+mod state;
 mod store;
+mod usage;
 mod value;
+mod verify;
 mod view;
+mod writer;
 
 pub use commit::{
     Amendment, Backfill, Commit, CommitRequest, CommitWrite, Effective, IdempotencyKey, Op,

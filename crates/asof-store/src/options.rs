@@ -23,6 +23,8 @@ pub struct Options {
     pub clock_jump_limit: Duration,
     /// A distance of the wall clock from the stored history past which a store starts read-only.
     pub clock_start_limit: Duration,
+    /// Memory for pages of the store file, in bytes.
+    pub cache_bytes: usize,
     /// How often retention looks for history to drop.
     pub retention_interval: Duration,
 }
@@ -37,6 +39,7 @@ impl Default for Options {
             idle_tick: limits::IDLE_TICK_DEFAULT,
             clock_jump_limit: limits::CLOCK_JUMP_LIMIT_DEFAULT,
             clock_start_limit: limits::CLOCK_START_LIMIT_DEFAULT,
+            cache_bytes: 128 << 20,
             retention_interval: Duration::from_mins(10),
         }
     }

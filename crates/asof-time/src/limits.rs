@@ -87,7 +87,7 @@ pub const GROUP_BYTES_MAX: usize = 16 << 20;
 pub const WRITE_QUEUE_MAX: usize = 4_096;
 
 /// Longest wait of a read for a moment that is not yet closed.
-pub const WAIT_MAX: Duration = Duration::from_secs(60);
+pub const WAIT_MAX: Duration = Duration::from_mins(1);
 
 const _: () = assert!(VALUE_BYTES_MAX_DEFAULT <= VALUE_BYTES_MAX);
 const _: () = assert!(VALUE_BYTES_MAX <= COMMIT_BYTES_MAX);

@@ -3,9 +3,18 @@
 //! It is as small as an engine can be: snapshots that get and scan, and an atomic batch with a
 //! choice of durability. History, time and spaces are built on top and know no more than this.
 
+mod memory;
+mod redb;
+mod sealed;
+
 use core::fmt::{self, Debug};
 use core::ops::{Bound, ControlFlow};
+use std::io;
 use std::sync::Arc;
+
+pub use memory::MemoryEngine;
+pub use redb::{RedbEngine, RedbOptions};
+pub use sealed::WhenEmpty;
 
 /// An ordered map from bytes to bytes with atomic batches.
 ///
@@ -48,6 +57,10 @@ pub trait Snapshot: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// As [`EngineError`] says; rows visited before it were right.
+    #[expect(
+        clippy::type_complexity,
+        reason = "an alias of the visitor would fix its lifetime, which every caller has its own"
+    )]
     fn scan(
         &self,
         range: KeyRange<'_>,
@@ -58,6 +71,16 @@ pub trait Snapshot: Debug + Send + Sync + 'static {
 
 /// Which rows a scan covers.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// Whether no key can be in `range`; a map would panic on some of these.
+fn is_empty_range(range: KeyRange<'_>) -> bool {
+    match range {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+    }
+}
 
 /// In which order a scan visits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,3 +168,17 @@ impl fmt::Display for EngineError {
 }
 
 impl core::error::Error for EngineError {}
+
+impl From<io::Error> for EngineError {
+    /// `InvalidData` is what a file that checks what it reads says of damage.
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::InvalidData {
+            Self::Corrupt(error.to_string())
+        } else {
+            Self::Io(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -54,7 +54,7 @@ impl Restore {
         let mut source = files::open(&file)?;
         let progress = crate::progress::bytes(&context.out);
         let by = context.actor(self.reason);
-        let summary = Store::restore(&mut source, &dir, Options::default(), by, &mut |bytes| {
+        let summary = Store::restore(&mut source, &dir, &Options::default(), by, &mut |bytes| {
             progress.set_position(bytes);
         })?;
         progress.finish_and_clear();

@@ -1,9 +1,23 @@
 //! Reading at one moment.
 
+pub(crate) mod diff;
+mod history;
+pub(crate) mod log;
+mod point;
+mod scan;
+mod walk;
+
+use std::sync::Arc;
+
+use asof_time::limits::{MULTI_KEYS_MAX, PAGE_ENTRIES_MAX};
 use asof_time::{Epoch, Sequence, Timestamp, Validity};
 use bytes::Bytes;
 
-use crate::{Commit, ContentHash, ContentType, Cursor, Key, Result, SpaceName};
+use crate::codec::keys::SpaceId;
+use crate::publish::{Published, Scene};
+use crate::readable::Readable;
+use crate::state::State;
+use crate::{Commit, ContentHash, ContentType, Cursor, Error, ErrorKind, Key, Result, SpaceName};
 
 /// Which moment a read asks about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -20,22 +34,54 @@ pub enum AsOf {
 
 /// The store at one moment. Everything read through one view is read at the same timestamp.
 #[derive(Clone, Debug)]
-pub struct View {}
+pub struct View {
+    scene: Arc<Scene>,
+    closed: Timestamp,
+    as_of: Timestamp,
+    certainty: Certainty,
+}
+
+/// Whether what a view shows can still change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Certainty {
+    Closed,
+    Preview,
+}
 
 impl View {
+    /// Opens a view. Closed is captured first: the scene then holds everything at or below it.
+    pub(crate) fn open(published: &Published, as_of: AsOf) -> Result<Self> {
+        let closed = published.closed();
+        let scene = published.scene();
+        let (as_of, certainty) = match as_of {
+            AsOf::Latest => (scene.state.latest(closed), Certainty::Closed),
+            AsOf::At(at) => {
+                check_moment(at, closed, &scene.state)?;
+                (at, Certainty::Closed)
+            }
+            AsOf::Preview(at) => (at, Certainty::Preview),
+        };
+        Ok(Self {
+            scene,
+            closed,
+            as_of,
+            certainty,
+        })
+    }
+
     /// The moment it shows.
     pub fn as_of(&self) -> Timestamp {
-        todo!()
+        self.as_of
     }
 
     /// The closed timestamp that it captured.
     pub fn closed(&self) -> Timestamp {
-        todo!()
+        self.closed
     }
 
     /// The timeline it belongs to.
     pub fn epoch(&self) -> Epoch {
-        todo!()
+        self.scene.state.epoch
     }
 
     /// The value of one key. Absence is an answer like any other and has its validity.
@@ -43,8 +89,9 @@ impl View {
     /// # Errors
     ///
     /// `UnknownSpace`, `StillImporting`, `BelowFloor`, `Corrupt`, `Unavailable`.
-    pub fn get(&self, _space: &SpaceName, _key: &Key) -> Result<Read<Option<Version>>> {
-        todo!()
+    pub fn get(&self, space: &SpaceName, key: &Key) -> Result<Read<Option<Version>>> {
+        let ground = self.ground(space)?;
+        point::get(self, &ground, key)
     }
 
     /// Several keys, in the order asked, at most [`MULTI_KEYS_MAX`].
@@ -52,10 +99,18 @@ impl View {
     /// # Errors
     ///
     /// As [`get`](Self::get); one key's error fails them all.
-    ///
-    /// [`MULTI_KEYS_MAX`]: asof_time::limits::MULTI_KEYS_MAX
-    pub fn get_many(&self, _keys: &[(SpaceName, Key)]) -> Result<Vec<Read<Option<Version>>>> {
-        todo!()
+    pub fn get_many(&self, keys: &[(SpaceName, Key)]) -> Result<Vec<Read<Option<Version>>>> {
+        if keys.len() > MULTI_KEYS_MAX {
+            return Err(Error::too_large(
+                "the read",
+                keys.len(),
+                MULTI_KEYS_MAX,
+                "keys",
+            ));
+        }
+        keys.iter()
+            .map(|(space, key)| self.get(space, key))
+            .collect()
     }
 
     /// The keys of a range that hold a value, in order, a page at a time. The page's validity
@@ -64,8 +119,10 @@ impl View {
     /// # Errors
     ///
     /// As [`get`](Self::get).
-    pub fn scan(&self, _space: &SpaceName, _range: &ScanRange) -> Result<Read<ScanPage>> {
-        todo!()
+    pub fn scan(&self, space: &SpaceName, range: &ScanRange) -> Result<Read<ScanPage>> {
+        check_limit(range.limit)?;
+        let ground = self.ground(space)?;
+        scan::scan(self, &ground, range)
     }
 
     /// The versions of one key up to the moment of the view, newest first.
@@ -75,11 +132,87 @@ impl View {
     /// As [`get`](Self::get).
     pub fn history(
         &self,
-        _space: &SpaceName,
-        _key: &Key,
-        _range: &HistoryRange,
+        space: &SpaceName,
+        key: &Key,
+        range: &HistoryRange,
     ) -> Result<HistoryPage> {
-        todo!()
+        check_limit(range.limit)?;
+        let ground = self.ground(space)?;
+        history::history(self, &ground, key, range)
+    }
+
+    /// The space to read in, if it can be read at this moment.
+    fn ground(&self, space: &SpaceName) -> Result<Ground> {
+        let (id, record) = self.scene.state.live_space(space)?;
+        let readable = Readable::new(record);
+        if self.certainty == Certainty::Closed {
+            readable.check(self.as_of)?;
+        }
+        Ok(Ground { id, readable })
+    }
+
+    /// Validity of something true since `from` that changes at `until`, so far as is closed.
+    fn validity(
+        &self,
+        ground: &Ground,
+        from: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Option<Validity> {
+        if self.certainty == Certainty::Preview {
+            return None;
+        }
+        if ground.readable.is_instant(self.as_of) {
+            return Some(Validity::instant(self.as_of));
+        }
+        match until {
+            Some(until) => Validity::until(from, until),
+            None => Validity::through(from, self.closed),
+        }
+    }
+
+    /// Up to where a later version would end the validity: none looked for in a preview.
+    fn known_through(&self) -> Timestamp {
+        match self.certainty {
+            Certainty::Closed => self.closed,
+            Certainty::Preview => self.as_of,
+        }
+    }
+}
+
+/// One space, as far as it can be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground {
+    id: SpaceId,
+    readable: Readable,
+}
+
+/// Refuses a moment that is not closed or above the cap.
+pub(crate) fn check_moment(at: Timestamp, closed: Timestamp, state: &State) -> Result<()> {
+    if at > closed {
+        return Err(Error::new(
+            ErrorKind::NotYetClosed { closed },
+            format!("as_of {at} is above closed, {closed}"),
+        ));
+    }
+    match &state.cap {
+        Some(cap) if at > cap.at => Err(Error::new(
+            ErrorKind::AboveCap { cap: cap.at },
+            format!("as_of {at} is above the cap, {}", cap.at),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_limit(limit: usize) -> Result<()> {
+    match limit {
+        0 => Err(Error::invalid("limit is 0; a page has at least one entry")),
+        1..=PAGE_ENTRIES_MAX => Ok(()),
+        _ => Err(Error::too_large(
+            "the page",
+            limit,
+            PAGE_ENTRIES_MAX,
+            "entries",
+        )),
     }
 }
 

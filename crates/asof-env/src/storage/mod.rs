@@ -1,7 +1,14 @@
 //! Files, as little of them as a storage engine needs.
 
+mod extents;
+mod os;
+mod whole;
+
 use core::fmt::Debug;
 use std::io;
+
+pub use os::{OsFile, WhenMissing};
+pub use whole::{create_new, open_read, read_file, sync_directory_of, write_file_atomic};
 
 /// One random-access file.
 ///

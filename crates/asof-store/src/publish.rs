@@ -1,0 +1,174 @@
+//! What readers see, and how they are told that it moved.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use asof_time::Timestamp;
+
+use crate::engine::{Direction, EngineError, KeyRange, Snapshot};
+use crate::state::State;
+use crate::{Health, StoreTime};
+
+/// A snapshot of the rows and the control state that belongs to it.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) rows: Arc<dyn Snapshot>,
+    pub(crate) state: Arc<State>,
+}
+
+type Hook = Box<dyn Fn(StoreTime) + Send + Sync>;
+
+/// The published side of a store: written by the one writer, read without a lock.
+pub(crate) struct Published {
+    closed: AtomicU64,
+    scene: ArcSwap<Scene>,
+    health: ArcSwap<Health>,
+    hooks: Mutex<Vec<Hook>>,
+    waiters: (Mutex<()>, Condvar),
+    groups: AtomicU64,
+    grouped: AtomicU64,
+}
+
+impl core::fmt::Debug for Published {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Published")
+            .field("closed", &self.closed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Published {
+    pub(crate) fn new(rows: Arc<dyn Snapshot>, state: Arc<State>, closed: Timestamp) -> Self {
+        Self {
+            closed: AtomicU64::new(closed.as_micros()),
+            scene: ArcSwap::from_pointee(Scene { rows, state }),
+            health: ArcSwap::from_pointee(Health::Writable),
+            hooks: Mutex::new(Vec::new()),
+            waiters: (Mutex::new(()), Condvar::new()),
+            groups: AtomicU64::new(0),
+            grouped: AtomicU64::new(0),
+        }
+    }
+
+    /// The closed timestamp. A reader takes it before the scene, so that the scene holds all of
+    /// what is closed.
+    pub(crate) fn closed(&self) -> Timestamp {
+        Timestamp::from_micros(self.closed.load(Ordering::Acquire)).unwrap_or(Timestamp::MAX)
+    }
+
+    pub(crate) fn scene(&self) -> Arc<Scene> {
+        self.scene.load_full()
+    }
+
+    pub(crate) fn snapshot(&self) -> Arc<dyn Snapshot> {
+        self.scene.load().rows.clone()
+    }
+
+    pub(crate) fn time(&self) -> StoreTime {
+        let closed = self.closed();
+        let state = &self.scene.load().state;
+        StoreTime {
+            epoch: state.epoch,
+            floor: state.floor(),
+            closed,
+            cap: state.cap.as_ref().map(|cap| cap.at),
+            latest: state.latest(closed),
+        }
+    }
+
+    /// Publishes new rows and state, then closed.
+    pub(crate) fn set(&self, rows: Arc<dyn Snapshot>, state: Arc<State>, closed: Timestamp) {
+        self.scene.store(Arc::new(Scene { rows, state }));
+        self.set_closed(closed);
+    }
+
+    /// Publishes closed over the rows that are there.
+    pub(crate) fn set_closed(&self, closed: Timestamp) {
+        let before = self.closed.swap(closed.as_micros(), Ordering::AcqRel);
+        assert!(before <= closed.as_micros(), "closed never steps back");
+        let (lock, moved) = &self.waiters;
+        drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
+        moved.notify_all();
+        for hook in self
+            .hooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
+            hook(self.time());
+        }
+    }
+
+    /// Takes the rows away while the engine is opened again: a snapshot of the failed engine would
+    /// read pages that the new one may write.
+    pub(crate) fn withdraw(&self) {
+        let state = self.scene.load().state.clone();
+        self.scene.store(Arc::new(Scene {
+            rows: Arc::new(Withdrawn),
+            state,
+        }));
+    }
+
+    pub(crate) fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
+        let (lock, moved) = &self.waiters;
+        let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = moved.wait_timeout_while(guard, timeout, |()| self.closed() < at);
+        drop(waited);
+        self.closed()
+    }
+
+    pub(crate) fn add_hook(&self, hook: Hook) {
+        self.hooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(hook);
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        self.health.load().as_ref().clone()
+    }
+
+    pub(crate) fn set_health(&self, health: Health) {
+        self.health.store(Arc::new(health));
+    }
+
+    pub(crate) fn note_group(&self, size: usize) {
+        self.groups.fetch_add(1, Ordering::Relaxed);
+        self.grouped.fetch_add(size as u64, Ordering::Relaxed);
+    }
+
+    /// Groups made durable so far, and requests in them.
+    pub(crate) fn groups(&self) -> (u64, u64) {
+        (
+            self.groups.load(Ordering::Relaxed),
+            self.grouped.load(Ordering::Relaxed),
+        )
+    }
+}
+
+/// Stands where no rows can be read.
+#[derive(Debug)]
+struct Withdrawn;
+
+impl Withdrawn {
+    fn error() -> EngineError {
+        EngineError::Io("the store file is being opened again after a failure".to_owned())
+    }
+}
+
+impl Snapshot for Withdrawn {
+    fn get(&self, _: &[u8], _: &mut dyn FnMut(&[u8])) -> Result<bool, EngineError> {
+        Err(Self::error())
+    }
+
+    fn scan(
+        &self,
+        _: KeyRange<'_>,
+        _: Direction,
+        _: &mut dyn FnMut(&[u8], &[u8]) -> core::ops::ControlFlow<()>,
+    ) -> Result<(), EngineError> {
+        Err(Self::error())
+    }
+}

@@ -1,0 +1,217 @@
+//! The log: what took effect, what is pending, and one commit by its id.
+
+use core::ops::{Bound, ControlFlow};
+
+use asof_time::{Sequence, Timestamp};
+
+use super::{LogPage, LogRange, check_limit};
+use crate::codec::keys;
+use crate::codec::rows::{self, LogRecord};
+use crate::engine::Direction;
+use crate::publish::Scene;
+use crate::state::{self, State};
+use crate::{Commit, CommitWrite, Cursor, Error, ErrorKind, Result, Source, SpaceName, SpaceState};
+
+/// Commits looked at for one page before it ends: a filter that lets little through must not make
+/// a page take for ever.
+const PAGE_COMMITS_LOOKED_AT: usize = 100_000;
+
+/// Which commits a reader of the log wants besides its range.
+pub(crate) struct Filter<'a> {
+    pub(crate) spaces: Option<&'a [SpaceName]>,
+    pub(crate) backfilled: Backfilled,
+}
+
+/// Whether imported history is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Backfilled {
+    /// That of spaces which are live.
+    OfLiveSpaces,
+    /// None of it: a follower of the feed learns of it as one event, the space going live.
+    Never,
+}
+
+/// Commits that took effect, up to latest.
+pub(crate) fn log(scene: &Scene, latest: Timestamp, range: &LogRange) -> Result<LogPage> {
+    let filter = Filter {
+        spaces: range.spaces.as_deref(),
+        backfilled: Backfilled::OfLiveSpaces,
+    };
+    page(scene, range.after, latest, range.limit, &filter)
+}
+
+/// Commits above closed.
+pub(crate) fn pending(
+    scene: &Scene,
+    closed: Timestamp,
+    after: Cursor,
+    limit: usize,
+) -> Result<LogPage> {
+    let after = after.max(Cursor::after_snapshot(closed, 0));
+    let filter = Filter {
+        spaces: None,
+        backfilled: Backfilled::Never,
+    };
+    page(scene, after, Timestamp::MAX, limit, &filter)
+}
+
+/// Commits after `after` up to `upto` that the filter lets through.
+pub(crate) fn page(
+    scene: &Scene,
+    after: Cursor,
+    upto: Timestamp,
+    limit: usize,
+    filter: &Filter<'_>,
+) -> Result<LogPage> {
+    check_limit(limit)?;
+    let mut page = LogPage {
+        commits: Vec::new(),
+        next: None,
+    };
+    if after.effective > upto {
+        return Ok(page);
+    }
+    let start = keys::log(after.effective, after.sequence);
+    let end = keys::log(upto, Sequence::MAX);
+    let range = (
+        Bound::Excluded(start.as_slice()),
+        Bound::Included(end.as_slice()),
+    );
+    let (mut outcome, mut looked_at, mut last) = (Ok(()), 0, after);
+    scene
+        .rows
+        .scan(range, Direction::Forward, &mut |key, row| {
+            if page.commits.len() == limit || looked_at == PAGE_COMMITS_LOOKED_AT {
+                page.next = Some(last);
+                return ControlFlow::Break(());
+            }
+            looked_at += 1;
+            match taken(&scene.state, key, row, filter) {
+                Ok((place, commit)) => {
+                    last = Cursor {
+                        control: after.control,
+                        ..place
+                    };
+                    page.commits.extend(commit);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    outcome = Err(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+    outcome?;
+    Ok(page)
+}
+
+fn taken(
+    state: &State,
+    key: &[u8],
+    row: &[u8],
+    filter: &Filter<'_>,
+) -> Result<(Cursor, Option<Commit>)> {
+    let (effective, sequence) = keys::parse_log(key)?;
+    let place = Cursor {
+        effective,
+        sequence,
+        control: 0,
+    };
+    let record = LogRecord::decode(row)?;
+    if record.backfilled && filter.backfilled == Backfilled::Never {
+        return Ok((place, None));
+    }
+    let commit = commit(state, effective, sequence, record)?;
+    let hidden = commit.backfilled && !is_live(state, &commit);
+    let wanted = filter.spaces.is_none_or(|spaces| touches(&commit, spaces));
+    Ok((place, (wanted && !hidden).then_some(commit)))
+}
+
+/// Whether the space that a backfilled commit belongs to is live. One without writes and source
+/// shows nothing of any space.
+fn is_live(state: &State, commit: &Commit) -> bool {
+    let written = commit.writes.first().map(|write| &write.space);
+    let space = written.or(commit.source.as_ref().map(|source| &source.space));
+    let record = space.and_then(|space| state.space(space));
+    record.is_none_or(|(_, record)| matches!(record.state, SpaceState::Live { .. }))
+}
+
+fn touches(commit: &Commit, spaces: &[SpaceName]) -> bool {
+    let source = commit.source.iter().map(|source| &source.space);
+    let written = commit.writes.iter().map(|write| &write.space);
+    written
+        .chain(&commit.opened)
+        .chain(source)
+        .any(|space| spaces.contains(space))
+}
+
+/// One commit by its id.
+pub(crate) fn by_id(scene: &Scene, id: Sequence) -> Result<Commit> {
+    let rows = scene.rows.as_ref();
+    let place = state::get(rows, &keys::sequence(id))?
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no commit {id}")))?;
+    if place.is_empty() {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("commit {id} was cancelled"),
+        ));
+    }
+    let effective = rows::decode_moment(&place, "commit id")?;
+    let row = state::get(rows, &keys::log(effective, id))?.ok_or_else(|| {
+        Error::corrupt(format!("commit {id} is not in the log where its id says"))
+    })?;
+    let commit = commit(&scene.state, effective, id, LogRecord::decode(&row)?)?;
+    if commit.backfilled && !is_live(&scene.state, &commit) {
+        let message = format!("commit {id} is in a space that is still importing");
+        return Err(Error::new(ErrorKind::StillImporting, message));
+    }
+    Ok(commit)
+}
+
+/// A commit as callers see it.
+pub(crate) fn commit(
+    state: &State,
+    effective: Timestamp,
+    id: Sequence,
+    record: LogRecord,
+) -> Result<Commit> {
+    let writes = record
+        .writes
+        .into_iter()
+        .map(|write| {
+            let space = state.name_of(write.space)?.clone();
+            Ok(CommitWrite {
+                space,
+                key: write.key,
+                content: write.content,
+            })
+        })
+        .collect::<Result<_>>()?;
+    let opened = record
+        .opened
+        .iter()
+        .map(|id| state.name_of(*id).cloned())
+        .collect::<Result<_>>()?;
+    let source = record
+        .source
+        .map(|source| {
+            let space = state.name_of(source.space)?.clone();
+            Ok::<_, Error>(Source {
+                space,
+                id: source.id,
+                at: source.at,
+            })
+        })
+        .transpose()?;
+    Ok(Commit {
+        id,
+        effective,
+        accepted: record.accepted,
+        author: record.author,
+        message: record.message,
+        opened,
+        source,
+        backfilled: record.backfilled,
+        writes,
+    })
+}

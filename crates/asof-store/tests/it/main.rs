@@ -1,0 +1,5 @@
+//! The store from outside.
+
+mod basics;
+mod engine;
+mod world;
