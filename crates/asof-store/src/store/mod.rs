@@ -78,6 +78,12 @@ impl Store {
         self.inner.published.add_hook(hook);
     }
 
+    /// A number that moves whenever there is something new in the feed; while it stands, a page of
+    /// the feed is a heartbeat. Take it before the page.
+    pub fn moved(&self) -> u64 {
+        self.inner.published.moved()
+    }
+
     /// Waits until closed is at least `at`, or `timeout` is over; returns closed.
     pub fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
         self.inner.published.wait_closed(at, timeout)
