@@ -131,6 +131,8 @@ pub struct StoreConfig {
     pub clock_jump_limit: Span,
     /// A distance of the wall clock from the stored history past which it starts read-only.
     pub clock_start_limit: Span,
+    /// Memory for pages of the store file, in bytes.
+    pub cache_bytes: usize,
     /// How often retention looks for history to drop.
     pub retention_interval: Span,
 }
@@ -144,6 +146,7 @@ impl Default for StoreConfig {
             idle_tick: Span(options.idle_tick),
             clock_jump_limit: Span(options.clock_jump_limit),
             clock_start_limit: Span(options.clock_start_limit),
+            cache_bytes: options.cache_bytes,
             retention_interval: Span(options.retention_interval),
         }
     }
@@ -158,6 +161,7 @@ impl StoreConfig {
             idle_tick: self.idle_tick.0,
             clock_jump_limit: self.clock_jump_limit.0,
             clock_start_limit: self.clock_start_limit.0,
+            cache_bytes: self.cache_bytes,
             retention_interval: self.retention_interval.0,
             ..Options::default()
         }
@@ -206,6 +210,12 @@ impl Config {
             return refuse("tls_terminated_elsewhere = true contradicts [tls]".to_owned());
         }
         let counts = [
+            (
+                "store.cache_bytes",
+                self.store.cache_bytes,
+                1 << 20,
+                1 << 40,
+            ),
             ("limits.connections", self.limits.connections, 1, 1_000_000),
             ("limits.followers", self.limits.followers, 0, 100_000),
             (

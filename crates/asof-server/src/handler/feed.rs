@@ -247,6 +247,6 @@ impl Follower {
 async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {
     if stopping.wait_for(|stopping| *stopping).await.is_err() {
         // Nobody is left who could stop it.
-        core::future::pending().await
+        core::future::pending::<()>().await;
     }
 }
