@@ -13,7 +13,7 @@ use asof_time::{Epoch, Sequence, Timestamp};
 
 use crate::codec::keys;
 use crate::codec::rows::Place;
-use crate::engine::{Engine, MemoryEngine};
+use crate::engine::{Engine, EngineError, MemoryEngine};
 use crate::prepare::{self, Prepared, prepare_backfill, prepare_writes};
 use crate::publish::{Published, Scene};
 use crate::stage::{Importing, PreparedAmendment, Stage};
@@ -107,6 +107,20 @@ impl Store {
             Ok(Box::new(latest.clone()) as Box<dyn Engine>)
         });
         Self::with_opener(open, options)
+    }
+
+    /// Opens a store on whatever engine `open` opens, at the start and again after it failed: for
+    /// measuring and testing what lies above the engine.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[doc(hidden)]
+    pub fn open_engine(
+        open: Box<dyn Fn() -> Result<Box<dyn Engine>, EngineError> + Send>,
+        options: Options,
+    ) -> Result<Self> {
+        Self::with_opener(Box::new(move || Ok(open()?)), options)
     }
 
     /// Waits for the writes under way, makes closed durable and stops the writer. Later writes
