@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use asof_env::storage::DiskFile;
 use asof_time::{Epoch, Timestamp};
 
-use crate::engine::{Engine, MemoryEngine, WhenEmpty};
+use crate::engine::{Engine, EngineError, MemoryEngine, WhenEmpty};
 use crate::publish::{Published, Scene};
 use crate::writer::{Opener, Writer};
 use crate::{Actor, Options, Result, disk, restore};
@@ -66,6 +66,20 @@ impl Store {
             Ok(Box::new(latest.clone()) as Box<dyn Engine>)
         });
         Self::with_opener(open, options)
+    }
+
+    /// Opens a store on whatever engine `open` opens, at the start and again after it failed: for
+    /// measuring and testing what lies above the engine.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[doc(hidden)]
+    pub fn open_engine(
+        open: Box<dyn Fn() -> Result<Box<dyn Engine>, EngineError> + Send>,
+        options: Options,
+    ) -> Result<Self> {
+        Self::with_opener(Box::new(move || Ok(open()?)), options)
     }
 
     /// Waits for the writes under way, makes closed durable and stops the writer. Later writes
