@@ -1,0 +1,8 @@
+//! The binary as people and scripts meet it: each command against a folder and against a server,
+//! with its exit code, its output and what it says where something is wrong.
+
+mod commands;
+mod harness;
+mod operate;
+mod refusals;
+mod serve;
