@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use http::Uri;
+use http::{Method, Uri};
 use ureq::{Agent, SendBody};
 
 use crate::tls::Trust;
@@ -62,6 +62,7 @@ impl HttpTransport {
             body,
             silence_max,
         } = request;
+        let takes_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
         let mut head = http::Request::builder()
             .method(method)
             .uri(format!("{}{target}", self.base));
@@ -69,6 +70,8 @@ impl HttpTransport {
             *to = headers;
         }
         let answer = match body {
+            // Without a length these methods are taken to have a body, chunked.
+            Body::Empty if takes_body => self.run_with(head.body(&[][..])?, silence_max)?,
             Body::Empty => self.run_with(head.body(SendBody::none())?, silence_max)?,
             Body::Bytes(bytes) => self.run_with(head.body(bytes.as_ref())?, silence_max)?,
             Body::Reader(reader) => {
