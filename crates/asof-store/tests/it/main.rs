@@ -2,6 +2,7 @@
 
 mod basics;
 mod check;
+mod crash;
 mod dice;
 mod engine;
 mod feed;
