@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use asof_env::storage::DiskFile;
 use asof_time::{Epoch, Timestamp};
 
-use crate::engine::{Engine, MemoryEngine, WhenEmpty};
+use crate::engine::{Engine, EngineError, MemoryEngine, WhenEmpty};
 use crate::publish::{Published, Scene};
 use crate::writer::{Opener, Writer};
 use crate::{Actor, Options, Result, disk, restore};
@@ -68,6 +68,20 @@ impl Store {
         Self::with_opener(open, options)
     }
 
+    /// Opens a store on whatever engine `open` opens, at the start and again after it failed: for
+    /// measuring and testing what lies above the engine.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[doc(hidden)]
+    pub fn open_engine(
+        open: Box<dyn Fn() -> Result<Box<dyn Engine>, EngineError> + Send>,
+        options: Options,
+    ) -> Result<Self> {
+        Self::with_opener(Box::new(move || Ok(open()?)), options)
+    }
+
     /// Waits for the writes under way, makes closed durable and stops the writer. Later writes
     /// are `Unavailable`; reads go on. Dropping the last clone does the same.
     pub fn close(&self) {
@@ -88,6 +102,12 @@ impl Store {
     /// must not block.
     pub fn on_publish(&self, hook: Box<dyn Fn(StoreTime) + Send + Sync>) {
         self.inner.published.add_hook(hook);
+    }
+
+    /// A number that moves whenever there is something new in the feed; while it stands, a page of
+    /// the feed is a heartbeat. Take it before the page.
+    pub fn moved(&self) -> u64 {
+        self.inner.published.moved()
     }
 
     /// Waits until closed is at least `at`, or `timeout` is over; returns closed.

@@ -1,0 +1,54 @@
+//! Request and answer bodies.
+//!
+//! Those of requests refuse members that they do not know: a misspelt one must not be silently
+//! without effect.
+
+mod commit;
+mod control;
+mod feed;
+mod read;
+mod space;
+mod validity;
+
+pub use commit::{
+    AmendRequest, CommitBody, CommitListBody, CommitWriteBody, IfBody, ReceiptBody, SourceBody,
+    True, WriteBody, WriteRequest,
+};
+pub use control::{
+    AcceptClockRequest, CapBody, CapDryRunBody, CapOutcome, CapRequest, CapState, ControlBody,
+    ControlListBody, PinBody, PinListBody, PinOutcome, PinRequest, Role, TokenBody, TokenListBody,
+    TokenRequest, TokenSecretBody,
+};
+pub use feed::{FeedEvent, FeedMessage};
+pub use read::{
+    ContentBody, DiffBody, DiffEntryBody, EntryBody, HistoryBody, HistoryVersionBody, KeyBody,
+    ReadBody, ReadEntryBody, ReadRequest, ScanBody, TimeBody,
+};
+pub use space::{
+    All, ImportBody, ImportLine, ImportProgressBody, ImportWriteBody, RetentionBody,
+    RetentionOutcome, SourceAnswerBody, SpaceBody, SpaceListBody, SpaceRequest, SpaceStateName,
+    UsageBody,
+};
+pub use validity::ValidityBody;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Whether a member that is only written where it is true is left out.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+pub(crate) const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The answer of `/healthz` and `/readyz`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HealthBody {
+    /// `ok`, `alarmed` or `read-only`.
+    pub status: String,
+    /// Why it is not `ok`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

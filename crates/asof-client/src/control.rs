@@ -1,0 +1,281 @@
+//! Operating a store: spaces, clock, cap, pins, tokens, audit, backup.
+
+use std::io::Read;
+
+use asof_api::ErrorName;
+use asof_api::body::{
+    AcceptClockRequest, CapOutcome, CapRequest, CapState, ControlListBody, ImportBody, PinBody,
+    PinListBody, PinOutcome, PinRequest, ReceiptBody, RetentionBody, RetentionOutcome,
+    SourceAnswerBody, SpaceBody, SpaceListBody, SpaceRequest, SpaceStateName, TimeBody,
+    TokenListBody, TokenRequest, TokenSecretBody, UsageBody,
+};
+use asof_time::Timestamp;
+use http::{HeaderValue, Method, header};
+
+use crate::client::set_json;
+use crate::path::Target;
+use crate::reads::space_target;
+use crate::{Body, Client, Request, Result};
+
+/// Whether an action is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DryRun {
+    /// Only say what it would do.
+    Yes,
+    /// Do it.
+    No,
+}
+
+impl DryRun {
+    fn on(self, target: Target) -> Target {
+        target.flag("dry_run", self == Self::Yes)
+    }
+}
+
+/// Spaces, and their import.
+impl Client {
+    /// All spaces, by name.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Unauthorized`.
+    pub fn spaces(&self) -> Result<SpaceListBody> {
+        self.get_json(Target::new("/v1/spaces"))
+    }
+
+    /// One space.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`.
+    pub fn space(&self, space: &str) -> Result<SpaceBody> {
+        self.get_json(space_target(space))
+    }
+
+    /// Creates a space.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where it exists, `Invalid` where the name is none.
+    pub fn create_space(
+        &self,
+        space: &str,
+        state: SpaceStateName,
+        reason: &str,
+    ) -> Result<SpaceBody> {
+        let mut request = Request::new(Method::PUT, space_target(space).into_string());
+        set_json(&mut request, &SpaceRequest { state })?;
+        self.sign(&mut request, reason)?;
+        self.json(request)
+    }
+
+    /// Takes an importing space live.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`; `Conflict` where it is live already.
+    pub fn go_live(&self, space: &str, reason: &str) -> Result<ReceiptBody> {
+        self.act(Method::POST, space_target(space).segment("live"), reason)
+    }
+
+    /// Counts what a space holds.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`.
+    pub fn usage(&self, space: &str) -> Result<UsageBody> {
+        self.get_json(space_target(space).segment("usage"))
+    }
+
+    /// Changes what is kept of a space; says which floor that leads to.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`; `Invalid` where the policy makes no sense.
+    pub fn set_retention(
+        &self,
+        space: &str,
+        retention: &RetentionBody,
+        reason: &str,
+        dry_run: DryRun,
+    ) -> Result<RetentionOutcome> {
+        let target = dry_run.on(space_target(space).segment("retention"));
+        let mut request = Request::new(Method::PUT, target.into_string());
+        set_json(&mut request, retention)?;
+        self.sign(&mut request, reason)?;
+        self.json(request)
+    }
+
+    /// Writes history into an importing space: `lines` is NDJSON, a commit a line, at most
+    /// 32 MiB.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where the space is live; `Invalid` with the line at fault, and how many commits
+    /// before it were imported all the same.
+    pub fn import(&self, space: &str, lines: Body) -> Result<ImportBody> {
+        let target = space_target(space).segment("import");
+        let mut request = Request::new(Method::POST, target.into_string());
+        let ndjson = HeaderValue::from_static("application/x-ndjson");
+        request.headers.insert(header::CONTENT_TYPE, ndjson);
+        self.sign(&mut request, "")?;
+        request.body = lines;
+        self.json(request)
+    }
+
+    /// The commit that brought source id `id` into `space`; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`.
+    pub fn source(&self, space: &str, id: &str) -> Result<Option<SourceAnswerBody>> {
+        let target = space_target(space).segment("sources").segment(id);
+        match self.get_json(target) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.name() == ErrorName::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Time, cap and pins.
+impl Client {
+    /// Accepts the wall clock of the server as it is, after it had jumped.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where the clock is not in doubt.
+    pub fn accept_clock(&self, reason: &str) -> Result<TimeBody> {
+        let request = AcceptClockRequest {
+            author: self.author().to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.send_json(Method::POST, Target::new("/v1/time/accept-clock"), &request)
+    }
+
+    /// The cap, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Unauthorized`.
+    pub fn cap(&self) -> Result<CapState> {
+        self.get_json(Target::new("/v1/cap"))
+    }
+
+    /// Sets the cap: nothing above `at` is read until it is cleared.
+    ///
+    /// # Errors
+    ///
+    /// `NotYetClosed`, `BelowFloor`, `Invalid` where no reason is given.
+    pub fn set_cap(&self, at: Timestamp, reason: &str, dry_run: DryRun) -> Result<CapOutcome> {
+        let request = CapRequest {
+            at: at.into(),
+            author: self.author().to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.send_json(Method::PUT, dry_run.on(Target::new("/v1/cap")), &request)
+    }
+
+    /// Clears the cap.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where there is none.
+    pub fn clear_cap(&self, reason: &str, dry_run: DryRun) -> Result<CapOutcome> {
+        self.act(Method::DELETE, dry_run.on(Target::new("/v1/cap")), reason)
+    }
+
+    /// The live pins, by name.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Unauthorized`.
+    pub fn pins(&self) -> Result<PinListBody> {
+        self.get_json(Target::new("/v1/pins"))
+    }
+
+    /// Creates or renews a pin.
+    ///
+    /// # Errors
+    ///
+    /// `NotYetClosed`, `BelowFloor`, `AboveCap`, `Conflict` where the name is another owner's.
+    pub fn create_pin(&self, name: &str, pin: &PinRequest) -> Result<PinBody> {
+        self.send_json(Method::PUT, Target::new("/v1/pins").segment(name), pin)
+    }
+
+    /// Releases a pin.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`.
+    pub fn release_pin(&self, name: &str, reason: &str, dry_run: DryRun) -> Result<PinOutcome> {
+        let target = dry_run.on(Target::new("/v1/pins").segment(name));
+        self.act(Method::DELETE, target, reason)
+    }
+}
+
+/// Tokens, audit and backup.
+impl Client {
+    /// The bearer tokens, without their secrets.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden`, `Unauthorized`.
+    pub fn tokens(&self) -> Result<TokenListBody> {
+        self.get_json(Target::new("/v1/tokens"))
+    }
+
+    /// Makes a token. Its secret is in the answer, and nowhere else ever after.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where the name is taken.
+    pub fn create_token(
+        &self,
+        name: &str,
+        token: &TokenRequest,
+        reason: &str,
+    ) -> Result<TokenSecretBody> {
+        let target = Target::new("/v1/tokens").segment(name);
+        let mut request = Request::new(Method::PUT, target.into_string());
+        set_json(&mut request, token)?;
+        self.sign(&mut request, reason)?;
+        self.json(request)
+    }
+
+    /// Forgets a token; it stops working at once.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`.
+    pub fn revoke_token(&self, name: &str, reason: &str) -> Result<()> {
+        let target = Target::new("/v1/tokens").segment(name);
+        let mut request = Request::new(Method::DELETE, target.into_string());
+        self.sign(&mut request, reason)?;
+        self.done(request)
+    }
+
+    /// A page of the control history after the record `after`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden`, `Unauthorized`.
+    pub fn control(&self, after: Option<u64>, limit: Option<usize>) -> Result<ControlListBody> {
+        let target = Target::new("/v1/control")
+            .maybe("after", after)
+            .maybe("limit", limit);
+        self.get_json(target)
+    }
+
+    /// A consistent copy of the whole store as of now, as a stream. One that ends early fails
+    /// its own checks when it is restored.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Corrupt`, `Forbidden`.
+    pub fn backup(&self) -> Result<Box<dyn Read + Send>> {
+        let mut request = Request::new(Method::POST, "/v1/backup");
+        self.sign(&mut request, "")?;
+        Ok(self.ok(request)?.body)
+    }
+}

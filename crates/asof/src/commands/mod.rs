@@ -1,0 +1,57 @@
+//! The commands, one a file: its arguments, and what it does with them.
+
+pub(crate) mod amend;
+pub(crate) mod audit;
+pub(crate) mod backup;
+pub(crate) mod cancel;
+pub(crate) mod cap;
+pub(crate) mod commit;
+pub(crate) mod completions;
+pub(crate) mod delete;
+pub(crate) mod diff;
+pub(crate) mod get;
+pub(crate) mod history;
+pub(crate) mod log;
+pub(crate) mod ls;
+pub(crate) mod pin;
+pub(crate) mod put;
+pub(crate) mod restore;
+pub(crate) mod serve;
+pub(crate) mod space;
+pub(crate) mod time;
+pub(crate) mod token;
+pub(crate) mod verify;
+
+mod write_args;
+
+use self::verify::Verify;
+use crate::cli::Command;
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+
+/// Does what `command` says.
+pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
+    match command {
+        Command::Serve(command) => command.run(context),
+        Command::Get(command) => command.run(context),
+        Command::Ls(command) => command.run(context),
+        Command::History(command) => command.run(context),
+        Command::Diff(command) => command.run(context),
+        Command::Log(command) => command.run(context),
+        Command::Put(command) => command.run(context),
+        Command::Delete(command) => command.run(context),
+        Command::Commit(command) => command.run(context),
+        Command::Amend(command) => command.run(context),
+        Command::Cancel(command) => command.run(context),
+        Command::Space(command) => command.run(context),
+        Command::Time(command) => command.run(context),
+        Command::Cap(command) => command.run(context),
+        Command::Pin(command) => command.run(context),
+        Command::Token(command) => command.run(context),
+        Command::Audit(command) => command.run(context),
+        Command::Backup(command) => command.run(context),
+        Command::Restore(command) => command.run(context),
+        Command::Verify(_) => Verify::run(context),
+        Command::Completions(command) => command.run(context),
+    }
+}

@@ -1,0 +1,120 @@
+//! The server's life: start, serve, finish.
+
+use std::path::Path;
+
+use asof_server::{Config, LogFormat, ServeError, Server};
+use asof_store::{Health, Store};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Whether the configuration makes sense, all of it.
+pub(super) fn check(config: &Config) -> Result<(), Failure> {
+    config
+        .check()
+        .map_err(|error| Failure::usage(format!("configuration: {error}")))?;
+    filter(config).map(drop)
+}
+
+/// Serves the store in `data` until a signal comes.
+pub(super) fn serve(config: &Config, data: &Path, out: &mut Output) -> Result<Exit, Failure> {
+    start_log(config)?;
+    let store = Store::open(data, config.store.options())?;
+    let served = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(listen(config, data, &store, out)));
+    // Also where it did not come to serving.
+    store.close();
+    served?;
+    tracing::info!("stopped; all that was acknowledged is on disk");
+    Ok(Exit::Done)
+}
+
+async fn listen(
+    config: &Config,
+    data: &Path,
+    store: &Store,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    // Before anybody is told to press Ctrl-C.
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    let server = Server::bind(store.clone(), config)
+        .await
+        .map_err(|error| refused(&error))?;
+    greet(config, data, &server, store, out)?;
+    server.run(told_to_stop(interrupt, terminate)).await;
+    Ok(())
+}
+
+async fn told_to_stop(mut interrupt: Signal, mut terminate: Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+}
+
+fn refused(error: &ServeError) -> Failure {
+    match error {
+        ServeError::Listen(..) => {
+            Failure::unavailable(format!("{error}; choose another address with --listen"))
+        }
+        ServeError::NoToken => Failure::usage(format!(
+            "{error}: `asof token create ops --role operator --data DIR`"
+        )),
+        ServeError::Config(_) | ServeError::Tls(_) => Failure::usage(error.to_string()),
+    }
+}
+
+fn greet(
+    config: &Config,
+    data: &Path,
+    server: &Server,
+    store: &Store,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let time = store.time();
+    out.line(&format!(
+        "asof listens on {scheme}://{}",
+        server.local_addr()
+    ))?;
+    out.line(&format!("data in {}", data.display()))?;
+    out.line(&format!("epoch {}, closed {}", time.epoch, time.closed))?;
+    out.line("stop with Ctrl-C")?;
+    out.flush()?;
+    match store.health() {
+        Health::Writable => {}
+        Health::Alarmed(why) => tracing::warn!("{why}"),
+        Health::ReadOnly(why) => tracing::error!("read-only: {why}"),
+    }
+    Ok(())
+}
+
+fn start_log(config: &Config) -> Result<(), Failure> {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter(config)?)
+        .with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+fn filter(config: &Config) -> Result<EnvFilter, Failure> {
+    let text = &config.log.filter;
+    EnvFilter::try_new(text)
+        .map_err(|error| Failure::usage(format!("log filter `{text}`: {error}")))
+}

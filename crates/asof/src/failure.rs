@@ -1,0 +1,212 @@
+//! How a command ends: its exit code, and what it says where it could not do its work.
+
+use std::io;
+use std::process::ExitCode;
+
+use asof_api::{ErrorName, Problem};
+use asof_store::ErrorKind;
+use serde::Serialize;
+
+use crate::output::Output;
+
+/// What a script learns from the exit code.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// Done, or found.
+    Done = 0,
+    /// The key is absent.
+    Absent = 1,
+    /// The command line or its input is wrong.
+    Usage = 2,
+    /// The store refused.
+    Refused = 3,
+    /// It cannot be done now.
+    Unavailable = 4,
+    /// What is stored is not what was written.
+    Corrupt = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Failure {
+    /// Nobody reads the output any more, which is no news to whoever stopped.
+    BrokenPipe,
+    /// Anything else.
+    Problem(Box<Complaint>),
+}
+
+/// A problem, what to do about it, and the exit code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub(crate) struct Complaint {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+impl Failure {
+    /// The command line, or a file it names, is wrong.
+    pub(crate) fn usage(detail: impl Into<String>) -> Self {
+        Self::new(Problem::new(ErrorName::Invalid, detail), Exit::Usage)
+    }
+
+    /// The file or stream that is called `what` cannot be used.
+    pub(crate) fn file(what: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotADirectory => Self::usage(format!("{what}: {error}")),
+            _ => Self::unavailable(format!("{what}: {error}")),
+        }
+    }
+
+    /// It cannot be done now.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        let problem = Problem::new(ErrorName::Unavailable, detail);
+        Self::new(problem, Exit::Unavailable)
+    }
+
+    fn new(problem: Problem, exit: Exit) -> Self {
+        Self::Problem(Box::new(Complaint {
+            hint: hint(&problem),
+            problem,
+            exit,
+        }))
+    }
+
+    /// Says on standard error what went wrong; returns the exit code.
+    pub(crate) fn report(&self, out: &mut Output) -> Exit {
+        let complaint = match self {
+            Self::BrokenPipe => return Exit::Done,
+            Self::Problem(complaint) => complaint,
+        };
+        if out.is_json() {
+            out.problem(complaint);
+        } else if complaint.exit == Exit::Usage {
+            out.note(&format!("error: {}", complaint.problem.detail));
+        } else {
+            out.note(&format!("error: {}", complaint.problem));
+        }
+        if let Some(hint) = &complaint.hint
+            && !out.is_json()
+        {
+            out.note(&format!("hint: {hint}"));
+        }
+        complaint.exit
+    }
+}
+
+impl From<asof_client::Error> for Failure {
+    fn from(error: asof_client::Error) -> Self {
+        let exit = exit_of(error.name(), error.origin());
+        Self::new(error.problem().clone(), exit)
+    }
+}
+
+impl From<asof_store::Error> for Failure {
+    fn from(error: asof_store::Error) -> Self {
+        let problem = problem_of(&error);
+        let exit = exit_of(problem.name, asof_client::Origin::Store);
+        Self::new(problem, exit)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::unavailable(error.to_string())
+        }
+    }
+}
+
+fn exit_of(name: ErrorName, origin: asof_client::Origin) -> Exit {
+    use asof_client::{Origin, TransportErrorKind};
+    match (origin, name) {
+        (Origin::Request | Origin::Transport(TransportErrorKind::Untrusted), _) => Exit::Usage,
+        (_, ErrorName::Absent) => Exit::Absent,
+        (_, ErrorName::Unavailable | ErrorName::RequestTimeout | ErrorName::Internal) => {
+            Exit::Unavailable
+        }
+        (_, ErrorName::Corrupt) => Exit::Corrupt,
+        _ => Exit::Refused,
+    }
+}
+
+/// The problem that a server would make of `error`.
+fn problem_of(error: &asof_store::Error) -> Problem {
+    let kind = error.kind();
+    let name = ErrorName::ALL
+        .iter()
+        .copied()
+        .find(|name| name.as_str() == kind.as_str())
+        .unwrap_or(ErrorName::Internal);
+    let mut problem = Problem::new(name, error.message());
+    match kind {
+        ErrorKind::InThePast { last } => problem.last = Some(last.into()),
+        ErrorKind::NotYetClosed { closed } => problem.closed = Some(closed.into()),
+        ErrorKind::BelowFloor { floor } => problem.floor = Some(floor.into()),
+        ErrorKind::AboveCap { cap } => problem.cap = Some(cap.into()),
+        ErrorKind::WrongEpoch { epoch } => problem.epoch = Some(epoch.into()),
+        ErrorKind::TooLarge { limit } => problem.limit = Some(limit),
+        _ => {}
+    }
+    problem
+}
+
+/// What to do about `problem`, where the command line can say more than the store.
+fn hint(problem: &Problem) -> Option<String> {
+    let hint = match problem.name {
+        ErrorName::StillImporting => {
+            "once its history is complete, take it live with `asof space live`".to_owned()
+        }
+        ErrorName::UnknownSpace => "`asof space list` shows the spaces there are".to_owned(),
+        ErrorName::NotYetClosed => match problem.closed {
+            Some(closed) => format!("read with `--as-of {}`, or later", closed.0),
+            None => "read at or below closed: `asof time` shows it".to_owned(),
+        },
+        ErrorName::BelowFloor => match problem.floor {
+            Some(floor) => format!("the earliest moment kept is {}", floor.0),
+            None => "`asof time` shows the earliest moment kept".to_owned(),
+        },
+        ErrorName::AboveCap => {
+            "an operator holds readers at a moment: `asof cap show` says who and why".to_owned()
+        }
+        ErrorName::InThePast => match problem.last {
+            Some(last) => format!("choose a moment after {}, or leave it out for now", last.0),
+            None => "choose a later moment, or leave it out for now".to_owned(),
+        },
+        ErrorName::PreconditionFailed => {
+            "read what is there now, decide anew, and write again".to_owned()
+        }
+        ErrorName::Unauthorized => {
+            "pass --token, or set ASOF_TOKEN; an operator makes one with `asof token create`"
+                .to_owned()
+        }
+        ErrorName::Forbidden => {
+            "this takes a token of another role: `asof token create` makes one".to_owned()
+        }
+        ErrorName::WrongEpoch => {
+            "the store was restored: start anew from what it holds now".to_owned()
+        }
+        ErrorName::Corrupt => {
+            "`asof verify` says what is damaged; `asof restore` brings back a backup".to_owned()
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
+#[cfg(test)]
+#[path = "failure_tests.rs"]
+mod tests;
