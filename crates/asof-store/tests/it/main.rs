@@ -10,6 +10,7 @@ mod model;
 mod oracle;
 mod record;
 mod replay;
+mod rules;
 mod run;
 mod steps;
 mod world;
