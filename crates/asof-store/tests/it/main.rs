@@ -1,14 +1,17 @@
 //! The store from outside.
 
+mod backup;
 mod basics;
 mod check;
 mod crash;
+mod damage;
 mod dice;
 mod engine;
 mod feed;
 mod model;
 mod oracle;
 mod record;
+mod refusals;
 mod replay;
 mod rules;
 mod run;
