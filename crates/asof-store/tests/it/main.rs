@@ -8,6 +8,7 @@ mod damage;
 mod dice;
 mod engine;
 mod feed;
+mod fixture;
 mod model;
 mod oracle;
 mod record;

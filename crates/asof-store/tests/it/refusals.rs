@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use asof_env::storage::{DiskFile, OsFile, WhenMissing};
+use asof_store::engine::{Batch, Durability, Engine as _, RedbEngine, RedbOptions};
 use asof_store::{
     Actor, AsOf, Backfill, CommitRequest, ContentType, Cursor, DryRun, ErrorKind, HistoryRange,
     IdempotencyKey, Key, LogRange, Op, Options, PinRequest, Retention, ScanRange, SpaceName, Store,
@@ -329,4 +330,24 @@ fn an_emptied_store_file_is_not_taken_for_a_new_store() {
     file.set_len(0).unwrap();
     drop(file);
     assert_kind(Store::open(dir.path(), Options::default()), "Corrupt");
+}
+
+#[test]
+fn a_store_written_by_a_newer_layout_says_so() {
+    let Stepped { clock, disk, store } = world();
+    drop(store);
+    // The layout is the first number of the identity row.
+    let engine = RedbEngine::open(disk.clone(), RedbOptions::default()).unwrap();
+    let mut identity = Vec::new();
+    let row = b"midentity".to_vec();
+    let read = &mut |value: &[u8]| identity = value.to_vec();
+    assert!(engine.snapshot().unwrap().get(&row, read).unwrap());
+    identity[0] += 1;
+    let mut batch = Batch::default();
+    batch.put(row, identity);
+    engine.commit(&batch, Durability::Durable).unwrap();
+    drop(engine);
+    let error = Store::open_file(disk, crate::steps::options(&clock)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.message().contains("newer asof"), "{error}");
 }
