@@ -1,0 +1,8 @@
+//! The rules of time and of the store, each with the short history that breaks a store without it.
+
+mod clock;
+mod commit;
+mod import;
+mod keep;
+mod pending;
+mod publish;
