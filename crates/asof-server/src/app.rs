@@ -1,0 +1,211 @@
+//! What all requests share.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use asof_api::routes::{ROUTES, Verb};
+use asof_api::{ErrorName, Problem};
+use asof_env::{Clock, Random, SystemClock, SystemRandom};
+use asof_store::{Store, StoreTime};
+use asof_time::Timestamp;
+use axum::Router;
+use axum::body::Body;
+use axum::routing::{MethodFilter, on};
+use http::{HeaderValue, Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::access::{Access, Gate};
+use crate::dispatch::dispatch;
+use crate::limits;
+use crate::metrics::Metrics;
+use crate::refusal::Refusal;
+use crate::reply;
+
+/// How the service behaves, sockets aside.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where latencies and lags are taken from: the clock of the store.
+    pub clock: Arc<dyn Clock>,
+    /// Where the secrets of tokens come from.
+    pub random: Arc<dyn Random>,
+    /// Largest value, in bytes: that of the store.
+    pub value_bytes_max: usize,
+    /// Feed followers at once.
+    pub followers_max: usize,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            value_bytes_max: asof_time::limits::VALUE_BYTES_MAX_DEFAULT,
+            followers_max: limits::FOLLOWERS_DEFAULT,
+            body_timeout: limits::BODY_TIMEOUT_DEFAULT,
+        }
+    }
+}
+
+/// The whole surface as a tower service, without a socket.
+pub fn router(store: Store, access: Access, settings: Settings) -> Router {
+    let (app, _) = App::new(store, access, settings);
+    app.router()
+}
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App(Arc<Shared>);
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) gate: Gate,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Metrics,
+    /// The epoch as a header: it never changes while the store is open.
+    pub(crate) epoch: HeaderValue,
+    /// Where the store is in time, as last published.
+    pub(crate) published: watch::Receiver<StoreTime>,
+    /// Turns true when the service stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) followers: Arc<Semaphore>,
+    pub(crate) backups: Arc<Semaphore>,
+    large_bodies: Arc<Semaphore>,
+    walks: Arc<Semaphore>,
+}
+
+impl core::ops::Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl App {
+    /// The shared state, and the switch that says that the service stops.
+    pub(crate) fn new(
+        store: Store,
+        access: Access,
+        settings: Settings,
+    ) -> (Self, watch::Sender<bool>) {
+        let (publish, published) = watch::channel(store.time());
+        store.on_publish(Box::new(move |time| {
+            publish.send_replace(time);
+        }));
+        let (stop, stopping) = watch::channel(false);
+        let shared = Shared {
+            gate: Gate::new(access, &store),
+            metrics: Metrics::new(store.clone(), Arc::clone(&settings.clock)),
+            epoch: reply::owned_text(store.time().epoch.to_string()),
+            published,
+            stopping,
+            followers: Arc::new(Semaphore::new(settings.followers_max)),
+            backups: Arc::new(Semaphore::new(limits::BACKUPS_MAX)),
+            large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
+            walks: Arc::new(Semaphore::new(limits::WALKS_MAX)),
+            store,
+            settings,
+        };
+        (Self(Arc::new(shared)), stop)
+    }
+
+    /// The route table as a router.
+    pub(crate) fn router(&self) -> Router {
+        let mut router = Router::new();
+        for route in ROUTES {
+            let filter = match route.method {
+                Verb::Get => MethodFilter::GET,
+                Verb::Post => MethodFilter::POST,
+                Verb::Put => MethodFilter::PUT,
+                Verb::Patch => MethodFilter::PATCH,
+                Verb::Delete => MethodFilter::DELETE,
+            };
+            let app = self.clone();
+            let handler = move |request: Request<Body>| {
+                let app = app.clone();
+                async move { dispatch(&app, route, request).await }
+            };
+            router = router.route(route.path, on(filter, handler));
+        }
+        let no_route = self.clone();
+        let no_method = self.clone();
+        router
+            .fallback(move |request: Request<Body>| async move {
+                no_route.unrouted(ErrorName::NoSuchRoute, &request)
+            })
+            .method_not_allowed_fallback(move |request: Request<Body>| async move {
+                no_method.unrouted(ErrorName::MethodNotAllowed, &request)
+            })
+    }
+
+    fn unrouted(&self, name: ErrorName, request: &Request<Body>) -> Response<Body> {
+        let detail = format!(
+            "{} {}: see /openapi.json",
+            request.method(),
+            request.uri().path()
+        );
+        let status = name.status().get().as_u16();
+        self.metrics.answered(None, status, Duration::ZERO);
+        Refusal::from(Problem::new(name, detail)).into_response()
+    }
+
+    /// Waits until closed is at least `at` or `timeout` is over; returns closed.
+    pub(crate) async fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
+        let mut published = self.published.clone();
+        let reached = async {
+            loop {
+                let closed = self.store.time().closed;
+                if closed >= at || published.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // The end of the time and the end of the store come to the same: closed is where it is.
+        let _ = tokio::time::timeout(timeout, reached).await;
+        self.store.time().closed
+    }
+
+    /// Runs what walks the store, on a thread that may block.
+    pub(crate) async fn walk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = turn(&self.walks).await?;
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&store);
+            drop(turn);
+            result
+        });
+        done.await.unwrap_or_else(|error| Err(broken(&error)))
+    }
+
+    /// A place for a request with a large body.
+    pub(crate) async fn large_body(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        turn(&self.large_bodies).await
+    }
+}
+
+/// A permit of `semaphore`, waited for within a bound.
+async fn turn(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    let permit = Arc::clone(semaphore).acquire_owned();
+    match tokio::time::timeout(limits::TURN_WAIT, permit).await {
+        Ok(Ok(permit)) => Ok(permit),
+        Ok(Err(_)) | Err(_) => Err(Refusal::new(
+            ErrorName::Unavailable,
+            "too many requests of this kind are under way; nothing was done",
+        )),
+    }
+}
+
+/// What a caller is told where a thread of ours panicked.
+pub(crate) fn broken(error: &dyn core::fmt::Display) -> Refusal {
+    tracing::error!(%error, "a request panicked");
+    Refusal::new(
+        ErrorName::Internal,
+        "the service failed on this request; its log says more",
+    )
+}

@@ -1,0 +1,121 @@
+//! Control: cap, pins, and the record of who changed what.
+
+use core::time::Duration;
+
+use asof_api::body::{
+    self, CapDryRunBody, CapOutcome, CapRequest, CapState, ControlListBody, PinListBody, PinOutcome,
+};
+use asof_store::{Actor, DryRun, PinRequest, Store, StoreTime};
+use asof_time::limits::PIN_TTL_MAX;
+use axum::body::Body;
+use http::Response;
+
+use crate::convert;
+use crate::dispatch::Call;
+use crate::handler::dry_run;
+use crate::refusal::{Answer, Refusal};
+use crate::reply;
+
+pub(crate) fn cap(call: &Call<'_>) -> Response<Body> {
+    reply::json(&CapState {
+        cap: call.app.store.cap().map(convert::cap),
+    })
+}
+
+pub(crate) async fn set_cap(call: &Call<'_>, body: CapRequest) -> Answer {
+    let at = body.at.into();
+    let by = call.actor_called(&body.author, &body.reason);
+    move_cap(call, by, move |store, by, dry_run| {
+        store.set_cap(at, by, dry_run)
+    })
+    .await
+}
+
+pub(crate) async fn clear_cap(call: &Call<'_>) -> Answer {
+    move_cap(call, call.actor()?, Store::clear_cap).await
+}
+
+async fn move_cap(
+    call: &Call<'_>,
+    by: Actor,
+    change: impl FnOnce(&Store, Actor, DryRun) -> asof_store::Result<StoreTime> + Send + 'static,
+) -> Answer {
+    let dry_run = dry_run(call)?;
+    let outcome = call
+        .app
+        .walk(move |store| {
+            let before = convert::time(store);
+            let time = change(store, by, dry_run)?;
+            let after = convert::time_body(time, store.control_sequence());
+            Ok(match dry_run {
+                DryRun::Yes => CapOutcome::DryRun(CapDryRunBody {
+                    dry_run: true,
+                    before,
+                    after,
+                }),
+                DryRun::No => CapOutcome::Done(after),
+            })
+        })
+        .await?;
+    Ok(reply::json(&outcome))
+}
+
+pub(crate) fn pins(call: &Call<'_>) -> Response<Body> {
+    let pins = call.app.store.pins().into_iter();
+    reply::json(&PinListBody {
+        pins: pins.map(convert::pin).collect(),
+    })
+}
+
+pub(crate) async fn create_pin(call: &Call<'_>, body: body::PinRequest) -> Answer {
+    let ttl = Duration::from_secs(body.ttl_seconds);
+    if ttl.is_zero() || ttl > PIN_TTL_MAX {
+        return Err(Refusal::invalid(format!(
+            "ttl_seconds={} is not within 1 to {}",
+            body.ttl_seconds,
+            PIN_TTL_MAX.as_secs()
+        )));
+    }
+    let request = PinRequest {
+        name: call.path.name()?.into_owned(),
+        owner: body.owner,
+        reason: body.reason,
+        at: body.at.map(Into::into),
+        ttl,
+    };
+    let pin = call
+        .app
+        .walk(move |store| Ok(store.create_pin(request)?))
+        .await?;
+    Ok(reply::json(&convert::pin(pin)))
+}
+
+pub(crate) async fn release_pin(call: &Call<'_>) -> Answer {
+    let dry_run = dry_run(call)?;
+    let by = call.actor()?;
+    let name = call.path.name()?.into_owned();
+    let pin = call
+        .app
+        .walk(move |store| Ok(store.release_pin(&name, by, dry_run)?))
+        .await?;
+    Ok(reply::json(&PinOutcome {
+        dry_run: dry_run == DryRun::Yes,
+        pin: convert::pin(pin),
+    }))
+}
+
+pub(crate) async fn log(call: &Call<'_>) -> Answer {
+    let after = call.query.parsed("after")?.unwrap_or(0);
+    let limit = call.query.limit()?;
+    let records = call
+        .app
+        .walk(move |store| Ok(store.control_log(after, limit)?))
+        .await?;
+    // A full page may be the last one; the next is then empty.
+    let full = records.len() >= limit;
+    let last = records.last().map(|record| record.sequence);
+    Ok(reply::json(&ControlListBody {
+        next: last.filter(|_| full),
+        records: records.into_iter().map(convert::control).collect(),
+    }))
+}

@@ -1,0 +1,78 @@
+//! The maxima of the service, with unit and reason.
+
+use core::time::Duration;
+
+use asof_time::limits::WAIT_MAX;
+
+/// Connections at once, unless configured otherwise: each costs a task and its buffers.
+pub(crate) const CONNECTIONS_DEFAULT: usize = 4_096;
+
+/// Feed followers at once, unless configured otherwise.
+pub(crate) const FOLLOWERS_DEFAULT: usize = 1_024;
+
+/// Requests that walk the store at once: each occupies a thread.
+pub(crate) const WALKS_MAX: usize = 32;
+
+/// Requests with a large body at once: each is in memory while it is worked on.
+pub(crate) const LARGE_BODIES_MAX: usize = 8;
+
+/// Backups at once: each holds a snapshot of the engine.
+pub(crate) const BACKUPS_MAX: usize = 2;
+
+/// Messages of the feed between the store and a slow reader.
+pub(crate) const FEED_CHUNKS_MAX: usize = 8;
+
+/// Items of one page of the feed.
+pub(crate) const FEED_PAGE_ITEMS: usize = 256;
+
+/// How long a follower is without a message, unless it asks otherwise.
+pub(crate) const HEARTBEAT_DEFAULT: Duration = Duration::from_secs(1);
+
+/// The shortest it may ask for: the idle tick of the store.
+pub(crate) const HEARTBEAT_MIN: Duration = Duration::from_millis(10);
+
+/// The longest it may ask for: a silent connection is cut by what lies between.
+pub(crate) const HEARTBEAT_MAX: Duration = Duration::from_mins(1);
+
+/// How long a follower may take to receive the last message.
+pub(crate) const END_WAIT: Duration = Duration::from_secs(1);
+
+/// Bytes of a backup that are sent at once.
+pub(crate) const BACKUP_CHUNK_BYTES: usize = 256 << 10;
+
+/// Chunks of a backup between the store and a slow reader.
+pub(crate) const BACKUP_CHUNKS_MAX: usize = 4;
+
+/// How long a request waits for its turn before it is refused as unavailable.
+pub(crate) const TURN_WAIT: Duration = Duration::from_secs(10);
+
+/// How long a read waits for the moment of its session token, unless it says otherwise: the
+/// token was handed out closed, so only a lagging replica makes it wait at all.
+pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a request body may take to arrive, unless configured otherwise.
+pub(crate) const BODY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// How long a request head may take to arrive, and a connection be idle between two, unless
+/// configured otherwise.
+pub(crate) const HEADER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
+
+/// How long a connection may be without a new request, unless configured otherwise.
+pub(crate) const IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_mins(2);
+
+/// How long a TLS handshake may take.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long requests under way may take to end when the service stops, unless configured
+/// otherwise.
+pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Bytes of a request head.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Requests at once on one HTTP/2 connection.
+pub(crate) const STREAMS_MAX: u32 = 256;
+
+const _: () = assert!(HEARTBEAT_MIN.as_millis() <= HEARTBEAT_DEFAULT.as_millis());
+const _: () = assert!(HEARTBEAT_DEFAULT.as_millis() <= HEARTBEAT_MAX.as_millis());
+const _: () = assert!(SESSION_WAIT.as_millis() <= WAIT_MAX.as_millis());

@@ -1,0 +1,176 @@
+//! What the service counts.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use asof_api::routes::RouteId;
+use asof_env::Clock;
+use asof_store::{Health, Store};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Bounds of the latency histogram in seconds: from a read out of memory to a long walk.
+const LATENCY_BOUNDS: [f64; 14] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5,
+    10.0,
+];
+
+/// The metrics of one service.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    latency: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    /// Followers of the feed.
+    pub(crate) followers: Gauge<i64, AtomicI64>,
+    /// Open connections.
+    pub(crate) connections: Gauge<i64, AtomicI64>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RouteLabel {
+    route: &'static str,
+}
+
+fn latency_histogram() -> Histogram {
+    Histogram::new(LATENCY_BOUNDS)
+}
+
+impl Metrics {
+    pub(crate) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        let mut registry = Registry::with_prefix("asof");
+        let requests = Family::default();
+        let latency: Family<_, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(latency_histogram);
+        let followers = Gauge::default();
+        let connections = Gauge::default();
+        registry.register(
+            "requests",
+            "Requests answered, by route and status",
+            Family::clone(&requests),
+        );
+        registry.register_with_unit(
+            "request_duration",
+            "Time from the head of a request to the head of its answer",
+            Unit::Seconds,
+            latency.clone(),
+        );
+        registry.register(
+            "feed_followers",
+            "Followers of the feed",
+            Gauge::clone(&followers),
+        );
+        registry.register(
+            "connections",
+            "Open connections",
+            Gauge::clone(&connections),
+        );
+        registry.register_collector(Box::new(StoreCollector { store, clock }));
+        Self {
+            registry,
+            requests,
+            latency,
+            followers,
+            connections,
+        }
+    }
+
+    /// Counts one answer. `None` is a request that no route took.
+    pub(crate) fn answered(&self, route: Option<RouteId>, status: u16, took: Duration) {
+        let route = route.map_or("none", RouteId::as_str);
+        self.requests
+            .get_or_create(&RequestLabels { route, status })
+            .inc();
+        self.latency
+            .get_or_create(&RouteLabel { route })
+            .observe(took.as_secs_f64());
+    }
+
+    /// All of them as `OpenMetrics` text.
+    pub(crate) fn encode(&self) -> Result<String, core::fmt::Error> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Asks the store when somebody looks.
+#[derive(Debug)]
+struct StoreCollector {
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl Collector for StoreCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), core::fmt::Error> {
+        let time = self.store.time();
+        let health = self.store.health();
+        let seconds = |at: asof_time::Timestamp| at.since(asof_time::Timestamp::MIN).as_secs_f64();
+        let flag = |on: bool| if on { 1.0 } else { 0.0 };
+        let lag = self.clock.wall().since(time.closed).as_secs_f64();
+        let mut gauges = vec![
+            (
+                "closed_lag_seconds",
+                "How far closed is behind the wall clock",
+                lag,
+            ),
+            (
+                "closed_timestamp_seconds",
+                "Closed, since 1970",
+                seconds(time.closed),
+            ),
+            (
+                "floor_timestamp_seconds",
+                "The floor, since 1970",
+                seconds(time.floor),
+            ),
+            (
+                "latest_timestamp_seconds",
+                "Latest, since 1970",
+                seconds(time.latest),
+            ),
+            ("capped", "Whether there is a cap", flag(time.cap.is_some())),
+            (
+                "read_only",
+                "Whether the store refuses writes",
+                flag(matches!(health, Health::ReadOnly(_))),
+            ),
+            (
+                "alarmed",
+                "Whether an operator should look",
+                flag(matches!(health, Health::Alarmed(_))),
+            ),
+        ];
+        if let Some(cap) = time.cap {
+            gauges.push(("cap_timestamp_seconds", "The cap, since 1970", seconds(cap)));
+        }
+        let (groups, grouped) = self.store.groups();
+        let counters = [
+            ("commit_groups", "Groups of writes made durable", groups),
+            ("grouped_requests", "Writes in these groups", grouped),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Making answers.
+
+use asof_store::ContentType;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use serde::Serialize;
+
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const NDJSON: &str = "application/x-ndjson";
+pub(crate) const EVENTS: &str = "text/event-stream";
+pub(crate) const LINKS: &str = "application/link-format";
+
+/// A JSON answer.
+pub(crate) fn json(body: &impl Serialize) -> Response<Body> {
+    json_as(JSON, body)
+}
+
+/// A JSON answer of a media type built on JSON.
+///
+/// # Panics
+///
+/// Where `body` does not serialise: the bodies are ours, with no map keys but strings.
+pub(crate) fn json_as(media_type: &'static str, body: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_vec(body).expect("the wire's own bodies serialise");
+    typed(media_type, text)
+}
+
+/// An answer of the media type.
+pub(crate) fn typed(media_type: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+/// A stored value as an answer.
+pub(crate) fn value(content_type: &ContentType, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    let content_type = match content_type.as_str() {
+        JSON => HeaderValue::from_static(JSON),
+        "application/octet-stream" => HeaderValue::from_static("application/octet-stream"),
+        other => text(other),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, content_type);
+    // Values come from anybody: a browser must not guess a script out of one.
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
+/// A header value from text that we made and that holds no control characters.
+pub(crate) fn text(text: &str) -> HeaderValue {
+    HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// As [`text`], without copying it.
+pub(crate) fn owned_text(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,204 @@
+//! The store: one writer thread over a synchronous core, and readers that need no lock.
+
+mod read;
+mod thread;
+mod write;
+
+use core::time::Duration;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use asof_time::{Epoch, Timestamp};
+
+use crate::engine::{Engine, MemoryEngine};
+use crate::publish::{Published, Scene};
+use crate::writer::{Opener, Writer};
+use crate::{Actor, Options, Result, disk, restore};
+use thread::{Message, WriterThread};
+
+/// A timestamped store. Cheap to clone; the last clone to go closes it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    published: Arc<Published>,
+    options: Options,
+    writer: WriterThread,
+}
+
+impl Store {
+    /// Opens the store in the folder `dir`, creating both where they do not exist.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` where another process has it open or the disk refuses, `Corrupt`, `Invalid`
+    /// where it was written by a newer version.
+    pub fn open(dir: &Path, options: Options) -> Result<Self> {
+        Self::with_opener(disk::opener(dir, &options)?, options)
+    }
+
+    /// Opens an empty store that lives in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn in_memory(options: Options) -> Result<Self> {
+        let latest = Mutex::new(MemoryEngine::new());
+        let open: Opener = Box::new(move || {
+            let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+            *latest = latest.reopen();
+            Ok(Box::new(latest.clone()) as Box<dyn Engine>)
+        });
+        Self::with_opener(open, options)
+    }
+
+    /// Waits for the writes under way, makes closed durable and stops the writer. Later writes
+    /// are `Unavailable`; reads go on. Dropping the last clone does the same.
+    pub fn close(&self) {
+        self.inner.writer.close();
+    }
+
+    /// Where the store is in time. Lock-free.
+    pub fn time(&self) -> StoreTime {
+        self.inner.published.time()
+    }
+
+    /// Whether it can do its work.
+    pub fn health(&self) -> Health {
+        self.inner.published.health()
+    }
+
+    /// Calls `hook` from the writer thread whenever closed or the control state has moved. It
+    /// must not block.
+    pub fn on_publish(&self, hook: Box<dyn Fn(StoreTime) + Send + Sync>) {
+        self.inner.published.add_hook(hook);
+    }
+
+    /// Waits until closed is at least `at`, or `timeout` is over; returns closed.
+    pub fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
+        self.inner.published.wait_closed(at, timeout)
+    }
+
+    /// Bytes on disk.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`.
+    pub fn disk_bytes(&self) -> Result<u64> {
+        self.inner.writer.ask(Message::DiskBytes)
+    }
+
+    /// Makes the store in the empty or absent folder `dir` out of a backup, in a new epoch that
+    /// begins above the wall clock. A failed restore leaves no store behind.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` where the backup is damaged or incomplete, `Conflict` where `dir` holds a store.
+    pub fn restore(
+        source: &mut dyn Read,
+        dir: &Path,
+        options: &Options,
+        by: Actor,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<BackupSummary> {
+        restore::restore(source, dir, options, by, progress)
+    }
+
+    /// Groups made durable since the start, and requests in them.
+    pub fn groups(&self) -> (u64, u64) {
+        self.inner.published.groups()
+    }
+
+    /// Starts the writer thread over what `open` opens.
+    pub(crate) fn with_opener(open: Opener, options: Options) -> Result<Self> {
+        let (mut writer, published) = Writer::open(open, options.clone())?;
+        // What came due while nobody was there takes effect before the first read.
+        writer.tick();
+        let writer = WriterThread::start(writer, published.clone(), options.clone())?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                published,
+                options,
+                writer,
+            }),
+        })
+    }
+
+    fn scene(&self) -> Arc<Scene> {
+        self.inner.published.scene()
+    }
+}
+
+/// Where the store is in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StoreTime {
+    /// The timeline.
+    pub epoch: Epoch,
+    /// At and above this moment every space can be read.
+    pub floor: Timestamp,
+    /// Nothing will ever again take effect at or below this moment.
+    pub closed: Timestamp,
+    /// The operator's ceiling.
+    pub cap: Option<Timestamp>,
+    /// What "now" resolves to: the smaller of closed and cap.
+    pub latest: Timestamp,
+}
+
+/// Whether the store can do its work.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Health {
+    /// It takes writes.
+    Writable,
+    /// It takes writes, and an operator should know this.
+    Alarmed(String),
+    /// It answers reads at the frozen moment and refuses writes, for this reason.
+    ReadOnly(String),
+}
+
+/// What an import brought.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ImportReceipt {
+    /// Commits that are new.
+    pub imported: u64,
+    /// Commits whose source id the space already had.
+    pub known: u64,
+}
+
+/// Whether an action is carried out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DryRun {
+    /// Only say what it would do.
+    Yes,
+    /// Do it.
+    No,
+}
+
+/// What a backup holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BackupSummary {
+    /// The epoch it was taken in (after a restore: the new one).
+    pub epoch: Epoch,
+    /// The closed timestamp it was taken at.
+    pub closed: Timestamp,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of the backup.
+    pub bytes: u64,
+}
+
+/// What a verification found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct VerifyReport {
+    /// Rows read.
+    pub rows: u64,
+    /// Versions among them.
+    pub versions: u64,
+    /// Commits among them.
+    pub commits: u64,
+    /// What is wrong, at most 1,000 sentences; none if all is well.
+    pub problems: Vec<String>,
+}

@@ -1,0 +1,197 @@
+//! Reading: everything here looks at what was published, and waits for nobody.
+
+use std::io::Write;
+
+use asof_time::{Sequence, Timestamp};
+
+use super::{BackupSummary, Store, VerifyReport};
+use crate::codec::keys;
+use crate::codec::rows::Place;
+use crate::view::{diff, log};
+use crate::{
+    AsOf, Cap, Commit, ControlRecord, Cursor, DiffPage, FeedPage, Key, LogPage, LogRange, Pin,
+    Result, SpaceInfo, SpaceName, SpaceUsage, Token, View, backup, feed, usage, verify,
+};
+
+impl Store {
+    /// The store at one moment.
+    ///
+    /// # Errors
+    ///
+    /// `NotYetClosed`, `AboveCap`, `BelowFloor` (where no space can be read there).
+    pub fn view(&self, as_of: AsOf) -> Result<View> {
+        View::open(&self.inner.published, as_of)
+    }
+
+    /// The keys of `space` that hold something else at `to` than at `from`, in order, a page at a
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// As reading at either moment; `Invalid` where `to` is before `from`.
+    pub fn diff(
+        &self,
+        space: &SpaceName,
+        from: Timestamp,
+        to: Timestamp,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<DiffPage> {
+        diff::diff(&self.inner.published, space, from, to, after, limit)
+    }
+
+    /// Commits that took effect, oldest first, up to latest.
+    ///
+    /// # Errors
+    ///
+    /// `BelowFloor` where `after` lies below what is kept of the log.
+    pub fn log(&self, range: &LogRange) -> Result<LogPage> {
+        let closed = self.inner.published.closed();
+        let scene = self.scene();
+        log::log(&scene, scene.state.latest(closed), range)
+    }
+
+    /// Commits that are still to take effect, soonest first.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unavailable`.
+    pub fn pending(&self, after: Cursor, limit: usize) -> Result<LogPage> {
+        let closed = self.inner.published.closed();
+        log::pending(&self.scene(), closed, after, limit)
+    }
+
+    /// One commit by its id, pending or not.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`, `Corrupt`, `Unavailable`.
+    pub fn commit_by_id(&self, id: Sequence) -> Result<Commit> {
+        log::by_id(&self.scene(), id)
+    }
+
+    /// What took effect after `after`, up to closed, at most `limit` items, only of `spaces` where
+    /// given. Never waits: an empty page is a heartbeat.
+    ///
+    /// # Errors
+    ///
+    /// `BelowFloor` where `after` lies below what is kept of the log: take a snapshot and follow
+    /// on from it.
+    pub fn feed(
+        &self,
+        after: Cursor,
+        spaces: Option<&[SpaceName]>,
+        limit: usize,
+    ) -> Result<FeedPage> {
+        let closed = self.inner.published.closed();
+        feed::page(&self.scene(), closed, after, spaces, limit)
+    }
+
+    /// The sequence of the last control record: the third part of a snapshot's cursor.
+    pub fn control_sequence(&self) -> u64 {
+        self.scene().state.control_sequence
+    }
+
+    /// The control history after `after`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unavailable`.
+    pub fn control_log(&self, after: u64, limit: usize) -> Result<Vec<ControlRecord>> {
+        feed::control_records(&self.scene(), after, limit)
+    }
+
+    /// All spaces, by name.
+    pub fn spaces(&self) -> Vec<SpaceInfo> {
+        let scene = self.scene();
+        let mut spaces: Vec<SpaceInfo> = scene
+            .state
+            .spaces()
+            .map(|(_, record)| record.into())
+            .collect();
+        spaces.sort_by(|a, b| a.name.cmp(&b.name));
+        spaces
+    }
+
+    /// One space.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`.
+    pub fn space(&self, name: &SpaceName) -> Result<SpaceInfo> {
+        self.scene()
+            .state
+            .known_space(name)
+            .map(|(_, record)| record.as_ref().into())
+    }
+
+    /// The commit that brought source id `id` into `space`: its id and effective timestamp.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`, `Corrupt`, `Unavailable`.
+    pub fn source(&self, space: &SpaceName, id: &str) -> Result<Option<(Sequence, Timestamp)>> {
+        let scene = self.scene();
+        let (space, _) = scene.state.known_space(space)?;
+        let row = crate::state::get(scene.rows.as_ref(), &keys::source(space, id))?;
+        row.map(|row| Place::decode(&row, "source").map(|place| (place.sequence, place.effective)))
+            .transpose()
+    }
+
+    /// Counts what a space holds, by walking it.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`, `Corrupt`, `Unavailable`.
+    pub fn space_usage(&self, name: &SpaceName) -> Result<SpaceUsage> {
+        let latest = self.time().latest;
+        usage::usage(&self.scene(), latest, name)
+    }
+
+    /// The cap, where there is one.
+    pub fn cap(&self) -> Option<Cap> {
+        self.scene().state.cap.clone()
+    }
+
+    /// The live pins, by name.
+    pub fn pins(&self) -> Vec<Pin> {
+        self.scene().state.pins.values().cloned().collect()
+    }
+
+    /// The bearer tokens, by name.
+    pub fn tokens(&self) -> Vec<Token> {
+        self.scene().state.tokens.values().cloned().collect()
+    }
+
+    /// Writes a consistent copy of the whole store as of now into `sink`, while it goes on
+    /// working; returns what it holds. `progress` is told the bytes written so far.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` (also where `sink` fails), `Corrupt`.
+    pub fn backup(
+        &self,
+        sink: &mut dyn Write,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<BackupSummary> {
+        let closed = self.inner.published.closed();
+        let scene = self.scene();
+        backup::write(
+            scene.rows.as_ref(),
+            scene.state.epoch,
+            closed,
+            sink,
+            progress,
+        )
+    }
+
+    /// Reads everything and checks it: every checksum and hash, and every invariant of the
+    /// layout. Returns what is wrong, each as a sentence; `progress` is told the rows read so far.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, or `Corrupt` where reading cannot go on.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
+        verify::verify(&self.scene(), progress)
+    }
+}
