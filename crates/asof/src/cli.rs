@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
-    completions::Completions, delete::Delete, diff::Diff, get::Get, history::History, log::Log,
+    completions::Completions, delete::Delete, demo::Demo, diff::Diff, get::Get, history::History, import::ImportCommand,
+    log::Log,
     ls::Ls, pin::PinCommand, put::Put, restore::Restore, serve::Serve, space::SpaceCommand,
     time::Time, token::TokenCommand, verify::Verify,
 };
@@ -95,6 +96,9 @@ pub(crate) enum Command {
     Cancel(Cancel),
     #[command(subcommand)]
     Space(SpaceCommand),
+    #[command(subcommand)]
+    Import(ImportCommand),
+    Demo(Demo),
     Time(Time),
     #[command(subcommand)]
     Cap(CapCommand),
