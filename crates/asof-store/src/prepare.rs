@@ -109,6 +109,13 @@ impl Prepared {
     }
 }
 
+impl PreparedBackfill {
+    /// About how many bytes it adds to a group.
+    pub(crate) fn weight(&self) -> usize {
+        self.message.len() + self.writes.iter().map(PreparedPut::weight).sum::<usize>()
+    }
+}
+
 impl PreparedPut {
     fn new(key: Key, op: &Op) -> Self {
         match op {

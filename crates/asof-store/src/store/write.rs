@@ -5,7 +5,7 @@ use asof_time::{Sequence, Timestamp};
 use super::thread::{Message, job};
 use super::{DryRun, ImportReceipt, Store, StoreTime};
 use crate::codec::rows::Place;
-use crate::prepare::{self, Prepared, prepare_backfill, prepare_writes};
+use crate::prepare::{self, Prepared, PreparedBackfill, prepare_backfill, prepare_writes};
 use crate::stage::{Importing, PreparedAmendment, Stage};
 use crate::view::log;
 use crate::{
@@ -114,10 +114,11 @@ impl Store {
     /// is not above the one before it; `UnknownSpace`; `TooLarge`.
     pub fn import(&self, space: &SpaceName, commits: Vec<Backfill>) -> Result<ImportReceipt> {
         let commits = prepare_backfill(commits, self.inner.options.value_bytes_max)?;
+        let weight = commits.iter().map(PreparedBackfill::weight).sum();
         let space = space.clone();
         self.inner
             .writer
-            .run(0, move |stage| stage.import(&space, commits))
+            .run(weight, move |stage| stage.import(&space, commits))
     }
 
     /// Takes an importing space live: one event in the log, at now.
