@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::batch::{Batch, LINE_BYTES_MAX, Line};
 use super::git::Commits;
-use super::source::{SourceCommit, SourceOp, SourceWrite};
 use super::refusal::refused;
+use super::source::{SourceCommit, SourceOp, SourceWrite};
 use crate::failure::Failure;
 use crate::human;
 

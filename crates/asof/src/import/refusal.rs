@@ -22,9 +22,7 @@ fn named(name: ErrorName, detail: impl Into<String>) -> Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.kind() {
-            ErrorKind::NotARepository | ErrorKind::NoSuchRevision => {
-                Self::usage(error.to_string())
-            }
+            ErrorKind::NotARepository | ErrorKind::NoSuchRevision => Self::usage(error.to_string()),
             ErrorKind::NotInHistory => refused(format!(
                 "{error}; what was imported cannot be taken back: import into a space of another \
                  name"

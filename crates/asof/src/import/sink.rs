@@ -91,7 +91,9 @@ impl<'a> Sink<'a> {
         let progress = space.import.as_ref();
         let mode = match space.state {
             SpaceStateName::Importing => Mode::Backfill {
-                resume_at: progress.and_then(|progress| progress.last_at).map(Into::into),
+                resume_at: progress
+                    .and_then(|progress| progress.last_at)
+                    .map(Into::into),
             },
             SpaceStateName::Live => Mode::Live(Search::ForNew),
         };

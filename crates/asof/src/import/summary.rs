@@ -69,11 +69,20 @@ impl Summary {
         }
     }
 
-    /// Prints it. `data` is what the next commands must be given to find the store.
+    /// Prints it. `target` is what the next commands must be given to find the store.
     pub(crate) fn print(&self, target: &str, out: &mut Output) -> Result<(), Failure> {
         if out.is_json() {
             return out.json(self);
         }
+        self.print_facts(out)?;
+        if let Some(space) = self.spaces.iter().find(|space| space.commits > 0) {
+            space.suggest(target, out)?;
+        }
+        Ok(())
+    }
+
+    /// Prints what was done, for people.
+    pub(crate) fn print_facts(&self, out: &mut Output) -> Result<(), Failure> {
         if self.commits == 0 {
             out.line("nothing new to import")?;
         } else {
@@ -85,9 +94,6 @@ impl Summary {
         }
         for space in &self.spaces {
             out.line(&space.line())?;
-        }
-        if let Some(space) = self.spaces.iter().find(|space| space.commits > 0) {
-            space.suggest(target, out)?;
         }
         Ok(())
     }
@@ -126,7 +132,9 @@ impl SpaceSummary {
     fn suggest(&self, target: &str, out: &mut Output) -> Result<(), Failure> {
         let space = &self.space;
         if !self.is_live() {
-            return out.line(&format!("take it live with: asof space live {space}{target}"));
+            return out.line(&format!(
+                "take it live with: asof space live {space}{target}"
+            ));
         }
         out.line("try:")?;
         out.line(&format!("  asof ls {space} --limit 10{target}"))?;

@@ -64,9 +64,9 @@ impl ImportGit {
         let stop = Stop::on_signals()?;
         let mut sink = Sink::new(&client, self.ending.ending(), Naming::Ids);
         if source.is_shallow() {
-            context.out.note(
-                "the clone is shallow: its oldest commit stands for all that was before it",
-            );
+            context
+                .out
+                .note("the clone is shallow: its oldest commit stands for all that was before it");
         }
         // Before anything is created, as far as it can be told.
         let survey = survey(&source, &client, &self.space, self.value_bytes_max)?;

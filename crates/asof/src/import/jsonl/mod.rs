@@ -99,7 +99,12 @@ impl<R: BufRead> JsonlBatches<R> {
             let full = core::mem::replace(batch, Batch::new(space.clone()));
             self.ready.push_back(full);
         } else if self.open.len() > 1
-            && self.open.values().map(|batch| batch.body.len()).sum::<usize>() > OPEN_BYTES_MAX
+            && self
+                .open
+                .values()
+                .map(|batch| batch.body.len())
+                .sum::<usize>()
+                > OPEN_BYTES_MAX
         {
             self.close_all();
         }
