@@ -1,7 +1,7 @@
 //! What all requests share.
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use asof_api::routes::{ROUTES, Verb};
 use asof_api::{ErrorName, Problem};
@@ -18,6 +18,7 @@ use crate::access::{Access, Gate};
 use crate::dispatch::dispatch;
 use crate::limits;
 use crate::metrics::Metrics;
+use crate::pulse::Pulse;
 use crate::refusal::Refusal;
 use crate::reply;
 
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) backups: Arc<Semaphore>,
     large_bodies: Arc<Semaphore>,
     walks: Arc<Semaphore>,
+    feed_asks: Arc<Semaphore>,
+    pub(crate) pulse: Pulse,
 }
 
 impl core::ops::Deref for App {
@@ -106,10 +109,20 @@ impl App {
             backups: Arc::new(Semaphore::new(limits::BACKUPS_MAX)),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
             walks: Arc::new(Semaphore::new(limits::WALKS_MAX)),
+            feed_asks: Arc::new(Semaphore::new(limits::FEED_ASKS_MAX)),
+            pulse: Pulse::new(),
             store,
             settings,
         };
         (Self(Arc::new(shared)), stop)
+    }
+
+    pub(crate) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(shared: &Weak<Shared>) -> Option<Self> {
+        shared.upgrade().map(Self)
     }
 
     /// The route table as a router.
@@ -173,7 +186,23 @@ impl App {
         &self,
         work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let turn = turn(&self.walks).await?;
+        self.block(&self.walks, work).await
+    }
+
+    /// As [`walk`](Self::walk), for the feed: long walks do not hold it up.
+    pub(crate) async fn ask_feed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.block(&self.feed_asks, work).await
+    }
+
+    async fn block<T: Send + 'static>(
+        &self,
+        lane: &Arc<Semaphore>,
+        work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = turn(lane).await?;
         let store = self.store.clone();
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&store);

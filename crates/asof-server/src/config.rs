@@ -15,6 +15,8 @@ use crate::limits;
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Folder of the store. The service does not look at it: whoever opens the store does.
+    pub data: Option<PathBuf>,
     /// Where to listen. Beyond loopback it takes tokens, and TLS or the word that something else
     /// terminates it.
     pub listen: SocketAddr,
@@ -36,6 +38,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            data: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
             tls: None,
             require_tokens: false,

@@ -20,6 +20,7 @@ mod limits;
 mod listen;
 mod metrics;
 mod moment;
+mod pulse;
 mod query;
 mod refusal;
 mod reply;

@@ -1,12 +1,14 @@
 //! What readers see, and how they are told that it moved.
 
+use core::ops::{Bound, ControlFlow};
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use asof_time::Timestamp;
+use asof_time::{Sequence, Timestamp};
 
+use crate::codec::keys;
 use crate::engine::{Direction, EngineError, KeyRange, Snapshot};
 use crate::state::State;
 use crate::{Health, StoreTime};
@@ -23,6 +25,10 @@ type Hook = Box<dyn Fn(StoreTime) + Send + Sync>;
 /// The published side of a store: written by the one writer, read without a lock.
 pub(crate) struct Published {
     closed: AtomicU64,
+    /// Counts what a follower of the feed must look at.
+    moved: AtomicU64,
+    /// When the next pending commit takes effect; `u64::MAX` while there is none.
+    next_due: AtomicU64,
     scene: ArcSwap<Scene>,
     health: ArcSwap<Health>,
     hooks: Mutex<Vec<Hook>>,
@@ -43,6 +49,8 @@ impl Published {
     pub(crate) fn new(rows: Arc<dyn Snapshot>, state: Arc<State>, closed: Timestamp) -> Self {
         Self {
             closed: AtomicU64::new(closed.as_micros()),
+            moved: AtomicU64::new(0),
+            next_due: AtomicU64::new(next_due(rows.as_ref(), closed)),
             scene: ArcSwap::from_pointee(Scene { rows, state }),
             health: ArcSwap::from_pointee(Health::Writable),
             hooks: Mutex::new(Vec::new()),
@@ -80,14 +88,37 @@ impl Published {
 
     /// Publishes new rows and state, then closed.
     pub(crate) fn set(&self, rows: Arc<dyn Snapshot>, state: Arc<State>, closed: Timestamp) {
+        self.next_due
+            .store(next_due(rows.as_ref(), closed), Ordering::Relaxed);
         self.scene.store(Arc::new(Scene { rows, state }));
-        self.set_closed(closed);
+        self.close_up_to(closed);
+        self.moved.fetch_add(1, Ordering::AcqRel);
+        self.tell(self.time());
     }
 
     /// Publishes closed over the rows that are there.
     pub(crate) fn set_closed(&self, closed: Timestamp) {
+        self.close_up_to(closed);
+        if self.next_due.load(Ordering::Relaxed) <= closed.as_micros() {
+            let due = next_due(self.snapshot().as_ref(), closed);
+            self.next_due.store(due, Ordering::Relaxed);
+            self.moved.fetch_add(1, Ordering::AcqRel);
+        }
+        self.tell(self.time());
+    }
+
+    /// A number that moves whenever there is something new in the feed. While it stands, the feed
+    /// has heartbeats only. To be taken before the page that it is about.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Acquire)
+    }
+
+    fn close_up_to(&self, closed: Timestamp) {
         let before = self.closed.swap(closed.as_micros(), Ordering::AcqRel);
         assert!(before <= closed.as_micros(), "closed never steps back");
+    }
+
+    fn tell(&self, time: StoreTime) {
         let (lock, moved) = &self.waiters;
         drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
         moved.notify_all();
@@ -97,7 +128,7 @@ impl Published {
             .unwrap_or_else(PoisonError::into_inner)
             .iter()
         {
-            hook(self.time());
+            hook(time);
         }
     }
 
@@ -148,6 +179,22 @@ impl Published {
     }
 }
 
+/// Effective microseconds of the first commit after `closed`; `u64::MAX` where there is none. Where
+/// that cannot be read it is due at once: whoever looks then gets the error.
+fn next_due(rows: &dyn Snapshot, closed: Timestamp) -> u64 {
+    let (after, end) = (keys::log(closed, Sequence::MAX), [keys::LOG + 1]);
+    let range = (
+        Bound::Excluded(after.as_slice()),
+        Bound::Excluded(end.as_slice()),
+    );
+    let mut due = u64::MAX;
+    let scanned = rows.scan(range, Direction::Forward, &mut |key, _| {
+        due = keys::parse_log(key).map_or(0, |(effective, _)| effective.as_micros());
+        ControlFlow::Break(())
+    });
+    scanned.map_or(0, |()| due)
+}
+
 /// Stands where no rows can be read.
 #[derive(Debug)]
 struct Withdrawn;
@@ -167,7 +214,7 @@ impl Snapshot for Withdrawn {
         &self,
         _: KeyRange<'_>,
         _: Direction,
-        _: &mut dyn FnMut(&[u8], &[u8]) -> core::ops::ControlFlow<()>,
+        _: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), EngineError> {
         Err(Self::error())
     }

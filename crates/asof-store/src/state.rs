@@ -33,6 +33,8 @@ pub(crate) struct State {
     pub(crate) control_sequence: u64,
     /// The log below this moment is no longer whole.
     pub(crate) log_floor: Timestamp,
+    /// The highest floor of any space. Floors only rise, so it is kept up by each change.
+    floor: Timestamp,
 }
 
 /// What a store is found to be when it is opened.
@@ -54,6 +56,7 @@ impl State {
             tokens: BTreeMap::new(),
             control_sequence: 0,
             log_floor: Timestamp::MIN,
+            floor: Timestamp::MIN,
         }
     }
 
@@ -108,6 +111,7 @@ impl State {
     }
 
     pub(crate) fn set_space(&mut self, id: SpaceId, record: SpaceRecord) {
+        self.floor = self.floor.max(record.floor);
         self.names.insert(id, record.name.clone());
         self.spaces
             .insert(record.name.clone(), (id, Arc::new(record)));
@@ -115,10 +119,7 @@ impl State {
 
     /// At and above this moment every space can be read.
     pub(crate) fn floor(&self) -> Timestamp {
-        self.spaces()
-            .map(|(_, space)| space.floor)
-            .max()
-            .unwrap_or(Timestamp::MIN)
+        self.floor
     }
 
     pub(crate) fn latest(&self, closed: Timestamp) -> Timestamp {

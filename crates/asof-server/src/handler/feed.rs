@@ -1,4 +1,4 @@
-//! The change feed: one task a follower, which asks the store whenever closed has moved.
+//! The change feed: one task a follower, which asks the store when something took effect.
 //!
 //! The body channel is bounded, so a slow reader slows only its own task; a reader that goes away
 //! ends it. Messages of items go at once, heartbeats at most one an interval.
@@ -15,7 +15,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::app::App;
@@ -49,6 +49,7 @@ pub(crate) async fn feed(call: &Call<'_>) -> Answer {
         format,
         through: seen_through(after),
         after,
+        beats: call.app.pulse.follow(call.app),
         _place: place,
         _counted: Counted::new(&call.app.metrics.followers),
     };
@@ -141,6 +142,7 @@ struct Follower {
     format: Format,
     after: Cursor,
     through: Timestamp,
+    beats: watch::Receiver<u64>,
     _place: OwnedSemaphorePermit,
     _counted: Counted,
 }
@@ -149,7 +151,7 @@ impl Follower {
     async fn ask(&self) -> Result<FeedPage, Refusal> {
         let (after, spaces) = (self.after, self.spaces.clone());
         self.app
-            .walk(move |store| Ok(store.feed(after, spaces.as_deref(), FEED_PAGE_ITEMS)?))
+            .ask_feed(move |store| Ok(store.feed(after, spaces.as_deref(), FEED_PAGE_ITEMS)?))
             .await
     }
 
@@ -170,7 +172,6 @@ impl Follower {
     /// Sends what comes until it cannot go on; says why. What the follower was sent and where it
     /// stands change together, so that it may be stopped at any await.
     async fn follow(&mut self, first: FeedPage, chunks: &mpsc::Sender<Bytes>) -> String {
-        let mut published = self.app.published.clone();
         let mut page = first;
         // The first message goes at once, so that the follower knows where it stands.
         let mut due = Instant::now();
@@ -186,8 +187,10 @@ impl Follower {
                 self.after = page.cursor;
                 self.through = page.through;
             }
-            if !more && let Ok(Err(_)) = timeout_at(due, published.changed()).await {
-                return "the store is closed".to_owned();
+            if !more {
+                // Woken by something that took effect, or by the time for a heartbeat. The
+                // sender lives as long as the service, which this task holds.
+                let _ = timeout_at(due, self.beats.changed()).await;
             }
             page = match self.ask().await {
                 Ok(page) => page,
@@ -244,7 +247,7 @@ impl Follower {
 }
 
 /// Returns once the service stops.
-async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
     if stopping.wait_for(|stopping| *stopping).await.is_err() {
         // Nobody is left who could stop it.
         core::future::pending::<()>().await;

@@ -1,6 +1,13 @@
 //! Each refusal has its status and its bound.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use asof_api::routes::ROUTES;
+use asof_env::testing::ManualClock;
+use asof_server::{Access, Settings, router};
+use asof_store::{Options, Store};
+use asof_time::Timestamp;
 
 use crate::service::Service;
 
@@ -169,4 +176,50 @@ async fn machines_are_told_how_it_is() {
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_makes_it_unready_until_it_is_accepted() {
+    let clock = Arc::new(ManualClock::new(
+        Timestamp::from_seconds(7_000_000_000).unwrap(),
+    ));
+    let options = Options {
+        clock: clock.clone(),
+        ..Options::default()
+    };
+    let store = Store::in_memory(options).unwrap();
+    let settings = Settings {
+        clock: clock.clone(),
+        ..Settings::default()
+    };
+    let router = router(store.clone(), Access::InProcess, settings);
+    let service = Service { store, router };
+    service.put("/v1/spaces/s/keys/k", "1").await;
+    clock.advance_wall(Duration::from_hours(2));
+    let mut tries = 0;
+    while service.get("/readyz").await.status == 200 {
+        tries += 1;
+        assert!(tries < 500, "the store does not mind a jump of two hours");
+        clock.advance(Duration::from_millis(10));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ready = service.get("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["status"], "read-only");
+    let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], "2").await;
+    assert_eq!(reply.problem(), (503, "Unavailable".to_owned()));
+    assert_eq!(service.get("/v1/spaces/s/keys/k").await.text(), "1");
+    assert!(
+        service
+            .get("/metrics")
+            .await
+            .text()
+            .contains("asof_read_only 1")
+    );
+    let body = r#"{"author":"op","reason":"the clock is right"}"#;
+    let reply = service
+        .send("POST", "/v1/time/accept-clock", &[], body)
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(service.get("/readyz").await.status, 200);
 }

@@ -1,5 +1,11 @@
 //! The service as its clients see it.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests may panic as the tests do"
+)]
+
 mod access;
 mod config;
 mod errors;

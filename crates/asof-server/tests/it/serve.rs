@@ -1,9 +1,13 @@
 //! Sockets: starting, bounding, stopping.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use asof_server::{Config, ServeError, Server, Span};
+use asof_server::{Config, ServeError, Server, Span, Tls};
 use asof_store::{Options, Store};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -115,4 +119,61 @@ async fn tokens_that_are_required_must_be_there() {
     };
     let error = Server::bind(store, &beyond).await.unwrap_err();
     assert!(matches!(error, ServeError::NoToken), "{error}");
+}
+
+/// A certificate of our own, for `localhost`, good until 2126.
+fn tls() -> Tls {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls");
+    Tls {
+        cert: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+    }
+}
+
+#[tokio::test]
+async fn tls_speaks_both_versions_of_http() {
+    let tls = tls();
+    let mut roots = rustls::RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(&tls.cert).unwrap();
+    roots.add(certificate).unwrap();
+    let config = Config {
+        tls: Some(tls),
+        ..config()
+    };
+    for protocol in ["h2", "http/1.1"] {
+        let running = run(config.clone()).await;
+        let provider = Arc::new(rustls_graviola::default_provider());
+        let mut client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        client.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+        let name = "localhost".try_into().unwrap();
+        let mut stream = connector.connect(name, running.stream).await.unwrap();
+        let agreed = stream.get_ref().1.alpn_protocol().unwrap();
+        assert_eq!(agreed, protocol.as_bytes());
+        if protocol == "http/1.1" {
+            let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            // The peer may close the socket without the last word of TLS.
+            let _ = stream.read_to_string(&mut answer).await;
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_named() {
+    let store = Store::in_memory(Options::default()).unwrap();
+    let mut tls = tls();
+    tls.key.clone_from(&tls.cert);
+    let config = Config {
+        tls: Some(tls),
+        ..config()
+    };
+    let error = Server::bind(store, &config).await.unwrap_err();
+    assert!(error.to_string().contains("cert.pem"), "{error}");
 }

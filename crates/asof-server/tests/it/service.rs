@@ -10,34 +10,34 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
 
-pub struct Service {
-    pub store: Store,
-    pub router: axum::Router,
+pub(crate) struct Service {
+    pub(crate) store: Store,
+    pub(crate) router: axum::Router,
 }
 
-pub struct Reply {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Service {
-    pub fn new(access: Access) -> Self {
+    pub(crate) fn new(access: Access) -> Self {
         Self::with(access, Settings::default())
     }
 
-    pub fn with(access: Access, settings: Settings) -> Self {
+    pub(crate) fn with(access: Access, settings: Settings) -> Self {
         let store = Store::in_memory(Options::default()).unwrap();
         let router = router(store.clone(), access, settings);
         Self { store, router }
     }
 
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::new(Access::InProcess)
     }
 
     /// Remembers a token and returns its secret.
-    pub fn token(&self, name: &str, role: Role, scope: Scope) -> String {
+    pub(crate) fn token(&self, name: &str, role: Role, scope: Scope) -> String {
         let secret = format!("asof_{name}");
         let token = Token {
             name: name.to_owned(),
@@ -50,11 +50,11 @@ impl Service {
         secret
     }
 
-    pub async fn respond(&self, request: Request<Body>) -> http::Response<Body> {
+    pub(crate) async fn respond(&self, request: Request<Body>) -> http::Response<Body> {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -74,12 +74,12 @@ impl Service {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send("GET", path, &[], Body::empty()).await
     }
 
     /// Puts JSON and returns when it took effect.
-    pub async fn put(&self, path: &str, json: &'static str) -> u64 {
+    pub(crate) async fn put(&self, path: &str, json: &'static str) -> u64 {
         let headers = [("content-type", "application/json")];
         let reply = self.send("PUT", path, &headers, json).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -88,22 +88,22 @@ impl Service {
 }
 
 impl Reply {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", self.text()))
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
     }
 
     /// Status and name of a problem.
-    pub fn problem(&self) -> (u16, String) {
+    pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(self.header("content-type"), "application/problem+json");
         let json = self.json();
         assert_eq!(json["status"], self.status.as_u16());
@@ -113,7 +113,7 @@ impl Reply {
     }
 }
 
-pub fn actor() -> Actor {
+pub(crate) fn actor() -> Actor {
     Actor {
         name: "test".to_owned(),
         reason: "because".to_owned(),

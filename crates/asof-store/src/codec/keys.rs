@@ -171,9 +171,38 @@ impl VersionsOf {
         row
     }
 
+    /// As [`at`](Self::at), in the memory that it has.
+    pub(crate) fn into_at(self, at: Timestamp) -> VersionsAt {
+        let mut row = self.0;
+        let shared = row.len();
+        row.extend_from_slice(&(u64::MAX - at.as_micros()).to_be_bytes());
+        row.extend_from_slice(&(u64::MAX - Sequence::MAX.as_u64()).to_be_bytes());
+        VersionsAt { row, shared }
+    }
+
     /// Where the versions at or below `at` begin: seeking forward from here finds the one at `at`.
     pub(crate) fn at(&self, at: Timestamp) -> Vec<u8> {
         self.row(at, Sequence::MAX)
+    }
+}
+
+/// Where the versions of one key at or below some moment begin.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct VersionsAt {
+    row: Vec<u8>,
+    /// Length of the part that all versions of the key share.
+    shared: usize,
+}
+
+impl VersionsAt {
+    /// The row key to seek.
+    pub(crate) fn row(&self) -> &[u8] {
+        &self.row
+    }
+
+    /// Whether `row` is that of a version of the key.
+    pub(crate) fn covers(&self, row: &[u8]) -> bool {
+        self.row.get(..self.shared) == row.get(..self.shared)
     }
 }
 

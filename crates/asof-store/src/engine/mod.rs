@@ -67,7 +67,37 @@ pub trait Snapshot: Debug + Send + Sync + 'static {
         direction: Direction,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
     ) -> Result<(), EngineError>;
+
+    /// Hands the first row at or after `key` to `at`, and where `before` is given the last row
+    /// before `key` to that. What it is made of is two scans; an engine may find both at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`EngineError`] says; rows handed out before it were right.
+    fn around(
+        &self,
+        key: &[u8],
+        at: RowVisitor<'_>,
+        before: Option<RowVisitor<'_>>,
+    ) -> Result<(), EngineError> {
+        let range = (Bound::Included(key), Bound::Unbounded);
+        self.scan(range, Direction::Forward, &mut |row, value| {
+            at(row, value);
+            ControlFlow::Break(())
+        })?;
+        let Some(before) = before else {
+            return Ok(());
+        };
+        let range = (Bound::Unbounded, Bound::Excluded(key));
+        self.scan(range, Direction::Backward, &mut |row, value| {
+            before(row, value);
+            ControlFlow::Break(())
+        })
+    }
 }
+
+/// Is handed one row: key and value.
+pub type RowVisitor<'a> = &'a mut dyn FnMut(&[u8], &[u8]);
 
 /// Which rows a scan covers.
 pub type KeyRange<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);

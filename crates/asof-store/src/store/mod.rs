@@ -9,9 +9,10 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use asof_env::storage::DiskFile;
 use asof_time::{Epoch, Timestamp};
 
-use crate::engine::{Engine, MemoryEngine};
+use crate::engine::{Engine, EngineError, MemoryEngine, WhenEmpty};
 use crate::publish::{Published, Scene};
 use crate::writer::{Opener, Writer};
 use crate::{Actor, Options, Result, disk, restore};
@@ -41,6 +42,17 @@ impl Store {
         Self::with_opener(disk::opener(dir, &options)?, options)
     }
 
+    /// Opens the store in `file`, making it where that is empty. Nothing keeps another process
+    /// from doing the same; [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_file(file: Arc<dyn DiskFile>, options: Options) -> Result<Self> {
+        let open = disk::engine_opener(file, &options, WhenEmpty::Create);
+        Self::with_opener(open, options)
+    }
+
     /// Opens an empty store that lives in memory.
     ///
     /// # Errors
@@ -54,6 +66,20 @@ impl Store {
             Ok(Box::new(latest.clone()) as Box<dyn Engine>)
         });
         Self::with_opener(open, options)
+    }
+
+    /// Opens a store on whatever engine `open` opens, at the start and again after it failed: for
+    /// measuring and testing what lies above the engine.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    #[doc(hidden)]
+    pub fn open_engine(
+        open: Box<dyn Fn() -> Result<Box<dyn Engine>, EngineError> + Send>,
+        options: Options,
+    ) -> Result<Self> {
+        Self::with_opener(Box::new(move || Ok(open()?)), options)
     }
 
     /// Waits for the writes under way, makes closed durable and stops the writer. Later writes
@@ -78,6 +104,12 @@ impl Store {
         self.inner.published.add_hook(hook);
     }
 
+    /// A number that moves whenever there is something new in the feed; while it stands, a page of
+    /// the feed is a heartbeat. Take it before the page.
+    pub fn moved(&self) -> u64 {
+        self.inner.published.moved()
+    }
+
     /// Waits until closed is at least `at`, or `timeout` is over; returns closed.
     pub fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
         self.inner.published.wait_closed(at, timeout)
@@ -90,6 +122,17 @@ impl Store {
     /// `Unavailable`.
     pub fn disk_bytes(&self) -> Result<u64> {
         self.inner.writer.ask(Message::DiskBytes)
+    }
+
+    /// Does now, and before it returns, what is due on an idle tick. For tests, which set the idle
+    /// tick so long that nothing but this call makes one.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` where the store is closed.
+    #[doc(hidden)]
+    pub fn tick(&self) -> Result<()> {
+        self.inner.writer.ask(Message::Tick)
     }
 
     /// Makes the store in the empty or absent folder `dir` out of a backup, in a new epoch that

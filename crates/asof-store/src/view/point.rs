@@ -1,4 +1,4 @@
-//! The value of one key at one moment: one seek, and one more where a later version may be closed.
+//! The value of one key at one moment: one seek, which finds the version and the one after it.
 
 use core::ops::{Bound, ControlFlow};
 
@@ -8,44 +8,33 @@ use bytes::Bytes;
 use super::{Ground, Read, Version, View};
 use crate::codec::keys::{VersionRow, VersionsOf};
 use crate::codec::rows::{VersionValue, stored_content_type};
-use crate::engine::{Direction, Snapshot};
+use crate::engine::{Direction, RowVisitor, Snapshot};
 use crate::{Key, Result};
 
 pub(super) fn get(view: &View, ground: &Ground, key: &Key) -> Result<Read<Option<Version>>> {
-    let versions = VersionsOf::new(ground.id, key);
-    let (from, value) = match version_at(view.scene.rows.as_ref(), &versions, view.as_of)? {
-        Some((effective, value)) => (effective, value),
-        None => (ground.readable.floor(), None),
+    let versions = VersionsOf::new(ground.id, key).into_at(view.as_of);
+    let through = view.known_through();
+    let mut present = Ok(None);
+    let mut until = Ok(None);
+    let mut at = |row: &[u8], value: &[u8]| {
+        if versions.covers(row) {
+            present = version(row, value).map(Some);
+        }
     };
-    let until = first_after(
-        view.scene.rows.as_ref(),
-        &versions,
-        view.as_of,
-        view.known_through(),
-    )?;
+    let mut before = |row: &[u8], _: &[u8]| {
+        if versions.covers(row) {
+            until = VersionRow::parse(row).map(|row| Some(row.effective));
+        }
+    };
+    // Nothing above `through` is looked for, so at latest one row is all there is to it.
+    let before: Option<RowVisitor<'_>> = (view.as_of < through).then_some(&mut before);
+    view.scene.rows.around(versions.row(), &mut at, before)?;
+    let until = until?.filter(|until| *until <= through);
+    let (from, value) = present?.unwrap_or((ground.readable.floor(), None));
     Ok(Read {
         value,
         validity: view.validity(ground, from, until),
     })
-}
-
-/// The version at `at` with its effective timestamp; its value is `None` where it is a deletion.
-fn version_at(
-    rows: &dyn Snapshot,
-    versions: &VersionsOf,
-    at: Timestamp,
-) -> Result<Option<(Timestamp, Option<Version>)>> {
-    let (from, end) = (versions.at(at), versions.end());
-    let range = (
-        Bound::Included(from.as_slice()),
-        Bound::Excluded(end.as_slice()),
-    );
-    let mut found = Ok(None);
-    rows.scan(range, Direction::Forward, &mut |row, value| {
-        found = version(row, value).map(Some);
-        ControlFlow::Break(())
-    })?;
-    found
 }
 
 fn version(row: &[u8], value: &[u8]) -> Result<(Timestamp, Option<Version>)> {

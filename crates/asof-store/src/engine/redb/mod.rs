@@ -6,20 +6,21 @@
 //! a state that is not known.
 
 use core::fmt;
-use core::ops::ControlFlow;
+use core::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use ::redb::{
-    Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, RepairSession,
-    TableDefinition,
+    AccessGuard, Builder, Database, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
+    ReadableTable as _, RepairSession, TableDefinition,
 };
 use arc_swap::ArcSwap;
 use asof_env::storage::DiskFile;
 
 use super::sealed::{Backend, SealedFile, WhenEmpty};
 use super::{
-    Batch, Direction, Durability, Engine, EngineError, KeyRange, Snapshot, is_empty_range,
+    Batch, Direction, Durability, Engine, EngineError, KeyRange, RowVisitor, Snapshot,
+    is_empty_range,
 };
 
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
@@ -239,6 +240,37 @@ impl Snapshot for RedbSnapshot {
             if visit(key, value).is_break() {
                 return Ok(());
             }
+        }
+    }
+
+    /// One descent: the cursor stands in the gap before `key`, and both rows are its neighbours.
+    fn around(
+        &self,
+        key: &[u8],
+        at: RowVisitor<'_>,
+        before: Option<RowVisitor<'_>>,
+    ) -> Result<(), EngineError> {
+        let (next, previous) = self.core.contain(|| {
+            let mut cursor = self.rows.lower_bound(Bound::Included(key))?;
+            // Backward first: stepping forward may leave the page that both are on.
+            let previous = match before {
+                Some(_) => cursor.peek_prev()?,
+                None => None,
+            };
+            Ok((cursor.peek_next()?, previous))
+        })?;
+        let hand_out = |row: Option<(AccessGuard<'_, _>, AccessGuard<'_, _>)>,
+                        to: RowVisitor<'_>| {
+            if let Some((key, value)) = &row {
+                let (key, value) = self.core.contain(|| Ok((key.value(), value.value())))?;
+                to(key, value);
+            }
+            Ok(())
+        };
+        hand_out(next, at)?;
+        match before {
+            Some(before) => hand_out(previous, before),
+            None => Ok(()),
         }
     }
 }

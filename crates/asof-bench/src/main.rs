@@ -1,0 +1,188 @@
+//! The benchmarks: the store beside bare redb, and its server beside PostgreSQL, in turns.
+//!
+//! The only crate that compiles peers. It never asserts absolute times: every comparison is a
+//! ratio of two things measured in one run, and a missed bound is told, not failed on.
+
+mod bare;
+mod commit;
+mod data;
+mod import;
+mod machine;
+mod measure;
+mod outages;
+mod plot;
+mod point;
+mod recorder;
+mod report;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::measure::Result;
+use crate::report::Report;
+
+/// Runs the store and its peers in turn and compares them.
+#[derive(Parser, Debug)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// Small and short, for CI.
+    #[arg(long, global = true)]
+    quick: bool,
+    /// Prints JSON in place of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Writes the page of the documentation to this file, and plots into a folder beside it.
+    #[arg(long, global = true, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// JSON lines to import, packed by zstd or not; without it a file is generated.
+    #[arg(long, global = true, env = "ASOF_OUTAGES", value_name = "FILE")]
+    outages: Option<PathBuf>,
+    /// The `asof` program to import with; without it the import runs through the library.
+    #[arg(long, global = true, value_name = "FILE")]
+    asof: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+enum What {
+    /// Everything.
+    All,
+    /// Point reads beside bare redb, by number of keys; sizes on disk.
+    Point,
+    /// Point reads by depth of history.
+    Depth,
+    /// Durable commits beside bare redb: one writer, and 64.
+    Commit,
+    /// Import of a file of history.
+    Import,
+    /// What a child of `import` does.
+    #[command(hide = true)]
+    ImportHere {
+        /// What to import.
+        file: PathBuf,
+        /// Where the new store is made.
+        dir: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let What::ImportHere { file, dir } = &arguments.what {
+        return import::import_here(file, dir);
+    }
+    let mut report = Report {
+        machine: machine::describe(),
+        command: reproduce(),
+        ..Report::default()
+    };
+    run(&mut report, &arguments)?;
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        writeln!(out, "{}", report.json()?)?;
+    }
+    if let Some(page) = &arguments.markdown {
+        let plots = plot::write_beside(page, &report)?;
+        std::fs::write(page, report.markdown(&plots))?;
+    }
+    Ok(())
+}
+
+/// The command that runs the same again.
+fn reproduce() -> String {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let plain = arguments
+        .split(|argument| {
+            argument == "--markdown" || argument == "--outages" || argument == "--asof"
+        })
+        .next()
+        .unwrap_or_default();
+    format!("cargo run --release -p asof-bench -- {}", plain.join(" "))
+}
+
+fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
+    let all = matches!(arguments.what, What::All);
+    let quick = arguments.quick;
+    let told = &mut 0;
+    tell(report, arguments, told)?;
+    if all || matches!(arguments.what, What::Point) {
+        let effort = point::Effort {
+            rounds: if quick { 5 } else { 41 },
+            reads: if quick { 2_000 } else { 5_000 },
+        };
+        let sizes: &[u64] = if quick {
+            &[10_000]
+        } else {
+            if std::env::var_os("SMALL").is_some() {
+                &[10_000, 100_000]
+            } else {
+                &[10_000, 100_000, 1_000_000]
+            }
+        };
+        for &size in sizes {
+            point::by_keys(report, &[size], effort)?;
+            tell(report, arguments, told)?;
+        }
+    }
+    if all || matches!(arguments.what, What::Depth) {
+        let effort = point::Effort {
+            rounds: if quick { 5 } else { 41 },
+            reads: if quick { 2_000 } else { 5_000 },
+        };
+        if quick {
+            point::by_depth(report, 10_000, &[10_000], effort)?;
+        } else {
+            point::by_depth(report, 100_000, &[100, 1_000, 10_000, 100_000], effort)?;
+        }
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Commit) {
+        let effort = commit::Effort {
+            rounds: if quick { 3 } else { 9 },
+            single: if quick { 20 } else { 100 },
+            each: if quick { 10 } else { 50 },
+        };
+        commit::run(report, effort)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Import) {
+        let plan = import::Plan {
+            rounds: if quick { 1 } else { 5 },
+            file: arguments.outages.as_deref(),
+            commits: if quick { 1_000 } else { 16_000 },
+            asof: arguments.asof.as_deref(),
+        };
+        import::run(report, &plan)?;
+        tell(report, arguments, told)?;
+    }
+    for figure in &report.figures {
+        note(arguments, &format!("{}: {}", figure.name, figure.value))?;
+    }
+    for skipped in &report.skipped {
+        note(arguments, &format!("skipped: {skipped}"))?;
+    }
+    Ok(())
+}
+
+/// Prints what has come since it was last asked, so that a long run is no silence.
+fn tell(report: &Report, arguments: &Arguments, told: &mut usize) -> Result<()> {
+    if *told == 0 && report.comparisons.is_empty() {
+        note(arguments, &report.machine)?;
+    }
+    for comparison in report.comparisons.iter().skip(*told) {
+        note(arguments, &comparison.line())?;
+    }
+    *told = report.comparisons.len();
+    Ok(())
+}
+
+fn note(arguments: &Arguments, line: &str) -> Result<()> {
+    if !arguments.json {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
