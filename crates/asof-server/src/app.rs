@@ -1,7 +1,7 @@
 //! What all requests share.
 
 use core::time::Duration;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use asof_api::routes::{ROUTES, Verb};
 use asof_api::{ErrorName, Problem};
@@ -18,7 +18,6 @@ use crate::access::{Access, Gate};
 use crate::dispatch::dispatch;
 use crate::limits;
 use crate::metrics::Metrics;
-use crate::pulse::Pulse;
 use crate::refusal::Refusal;
 use crate::reply;
 
@@ -69,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) epoch: HeaderValue,
     /// Where the store is in time, as last published.
     pub(crate) published: watch::Receiver<StoreTime>,
+    /// Moves when there is something new in the feed: until then a follower need not ask.
+    pub(crate) moved: watch::Receiver<u64>,
     /// Turns true when the service stops.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) followers: Arc<Semaphore>,
@@ -76,7 +77,6 @@ pub(crate) struct Shared {
     large_bodies: Arc<Semaphore>,
     walks: Arc<Semaphore>,
     feed_asks: Arc<Semaphore>,
-    pub(crate) pulse: Pulse,
 }
 
 impl core::ops::Deref for App {
@@ -95,8 +95,10 @@ impl App {
         settings: Settings,
     ) -> (Self, watch::Sender<bool>) {
         let (publish, published) = watch::channel(store.time());
-        store.on_publish(Box::new(move |time| {
+        let (move_on, moved) = watch::channel(store.moved());
+        store.on_publish(Box::new(move |time, moved| {
             publish.send_replace(time);
+            move_on.send_if_modified(|known| core::mem::replace(known, moved) != moved);
         }));
         let (stop, stopping) = watch::channel(false);
         let shared = Shared {
@@ -104,25 +106,17 @@ impl App {
             metrics: Metrics::new(store.clone(), Arc::clone(&settings.clock)),
             epoch: reply::owned_text(store.time().epoch.to_string()),
             published,
+            moved,
             stopping,
             followers: Arc::new(Semaphore::new(settings.followers_max)),
             backups: Arc::new(Semaphore::new(limits::BACKUPS_MAX)),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
             walks: Arc::new(Semaphore::new(limits::WALKS_MAX)),
             feed_asks: Arc::new(Semaphore::new(limits::FEED_ASKS_MAX)),
-            pulse: Pulse::new(),
             store,
             settings,
         };
         (Self(Arc::new(shared)), stop)
-    }
-
-    pub(crate) fn downgrade(&self) -> Weak<Shared> {
-        Arc::downgrade(&self.0)
-    }
-
-    pub(crate) fn upgrade(shared: &Weak<Shared>) -> Option<Self> {
-        shared.upgrade().map(Self)
     }
 
     /// The route table as a router.

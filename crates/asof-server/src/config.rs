@@ -72,6 +72,8 @@ pub struct Limits {
     pub header_timeout: Span,
     /// How long a request body may take to arrive.
     pub body_timeout: Span,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Span,
     /// How long a connection may be without a new request.
     pub idle_timeout: Span,
     /// How long requests under way may take to end when the server stops.
@@ -85,6 +87,7 @@ impl Default for Limits {
             followers: limits::FOLLOWERS_DEFAULT,
             header_timeout: Span(limits::HEADER_TIMEOUT_DEFAULT),
             body_timeout: Span(limits::BODY_TIMEOUT_DEFAULT),
+            write_timeout: Span(limits::WRITE_TIMEOUT_DEFAULT),
             idle_timeout: Span(limits::IDLE_TIMEOUT_DEFAULT),
             drain_timeout: Span(limits::DRAIN_TIMEOUT_DEFAULT),
         }
@@ -245,6 +248,12 @@ impl Config {
                 "1h",
             ),
             ("limits.body_timeout", self.limits.body_timeout, "1s", "1h"),
+            (
+                "limits.write_timeout",
+                self.limits.write_timeout,
+                "1s",
+                "1h",
+            ),
             ("limits.idle_timeout", self.limits.idle_timeout, "1s", "1d"),
             (
                 "limits.drain_timeout",

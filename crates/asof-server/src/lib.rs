@@ -20,10 +20,10 @@ mod limits;
 mod listen;
 mod metrics;
 mod moment;
-mod pulse;
 mod query;
 mod refusal;
 mod reply;
+mod sight;
 mod span;
 mod tls;
 

@@ -56,6 +56,9 @@ pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
 /// How long a request body may take to arrive, unless configured otherwise.
 pub(crate) const BODY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
+/// How long a client may take nothing of its answer, unless configured otherwise.
+pub(crate) const WRITE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
 /// How long a request head may take to arrive, and a connection be idle between two, unless
 /// configured otherwise.
 pub(crate) const HEADER_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);

@@ -16,8 +16,9 @@ use bytes::Bytes;
 use http::{HeaderValue, header};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::convert;
 use crate::dispatch::Call;
@@ -27,7 +28,7 @@ use crate::limits::{
 };
 use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
-use crate::reply;
+use crate::{reply, sight};
 
 pub(crate) async fn feed(call: &Call<'_>) -> Answer {
     let after = match call.header(&LAST_EVENT_ID)? {
@@ -42,14 +43,15 @@ pub(crate) async fn feed(call: &Call<'_>) -> Answer {
         .try_acquire_owned()
         .map_err(|_| Refusal::new(ErrorName::Unavailable, "there are too many followers"))?;
     let after = after.unwrap_or(Cursor::START);
-    let follower = Follower {
+    let mut follower = Follower {
         app: call.app.clone(),
         spaces: spaces_asked(call)?,
         heartbeat: heartbeat(call)?,
         format,
         through: seen_through(after),
         after,
-        beats: call.app.pulse.follow(call.app),
+        caller: call.caller.clone(),
+        moved: call.app.moved.clone(),
         _place: place,
         _counted: Counted::new(&call.app.metrics.followers),
     };
@@ -142,17 +144,29 @@ struct Follower {
     format: Format,
     after: Cursor,
     through: Timestamp,
-    beats: watch::Receiver<u64>,
+    caller: Caller,
+    moved: watch::Receiver<u64>,
     _place: OwnedSemaphorePermit,
     _counted: Counted,
 }
 
 impl Follower {
-    async fn ask(&self) -> Result<FeedPage, Refusal> {
+    async fn ask(&mut self) -> Result<FeedPage, Refusal> {
+        // Before the page: what moves from here on wakes the follower again.
+        self.moved.borrow_and_update();
         let (after, spaces) = (self.after, self.spaces.clone());
-        self.app
+        let mut page = self
+            .app
             .ask_feed(move |store| Ok(store.feed(after, spaces.as_deref(), FEED_PAGE_ITEMS)?))
-            .await
+            .await?;
+        page.items.retain_mut(|(_, item)| match item {
+            FeedItem::Commit(commit) => {
+                sight::narrow(&self.caller, commit);
+                true
+            }
+            FeedItem::Control(record) => sight::shows(&self.caller, record),
+        });
+        Ok(page)
     }
 
     async fn run(mut self, first: FeedPage, chunks: mpsc::Sender<Bytes>) {
@@ -188,9 +202,11 @@ impl Follower {
                 self.through = page.through;
             }
             if !more {
-                // Woken by something that took effect, or by the time for a heartbeat. The
-                // sender lives as long as the service, which this task holds.
-                let _ = timeout_at(due, self.beats.changed()).await;
+                // Woken by something that took effect, or by the time for a heartbeat. Should the
+                // store be gone, heartbeats go on until the service stops.
+                if let Ok(Err(_)) = timeout_at(due, self.moved.changed()).await {
+                    sleep_until(due).await;
+                }
             }
             page = match self.ask().await {
                 Ok(page) => page,

@@ -240,3 +240,42 @@ async fn a_foreign_page_changes_nothing_and_a_rebound_name_reads_nothing() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_commit_over_several_spaces_shows_a_scoped_token_its_own_part_only() {
+    let service = Service::new(Access::Tokens);
+    let all = bearer(&service.token("all", Role::Operator, Scope::All));
+    let own = bearer(&service.token("own", Role::Reader, some("mine")));
+    let all = [("authorization", all.as_str())];
+    let own = [("authorization", own.as_str())];
+    let both = r#"{"writes":[{"space":"mine","key":"k","value":1},
+                             {"space":"theirs","key":"secret","value":2}]}"#;
+    let receipt = service.send("POST", "/v1/commits", &all, both).await.json();
+    let by_id = format!("/v1/commits/{}", receipt["id"]);
+
+    let listed = service
+        .send("GET", "/v1/commits?spaces=mine", &own, "")
+        .await;
+    assert!(listed.text().contains(r#""key":"k""#), "{}", listed.text());
+    let shown = service.send("GET", &by_id, &own, "").await;
+    let mut request = request(&http::Method::GET, "/v1/feed?spaces=mine", Some("asof_own"));
+    request
+        .headers_mut()
+        .insert("accept", "*/*".parse().unwrap());
+    let mut feed = service
+        .respond(request)
+        .await
+        .into_body()
+        .into_data_stream();
+    let first = futures_util::StreamExt::next(&mut feed)
+        .await
+        .unwrap()
+        .unwrap();
+    let first = String::from_utf8(first.to_vec()).unwrap();
+    assert!(first.contains(r#""key":"k""#), "{first}");
+    assert!(first.contains(r#""subject":"mine""#), "{first}");
+    for text in [listed.text(), shown.text(), first] {
+        assert!(!text.contains("secret"), "{text}");
+        assert!(!text.contains("theirs"), "{text}");
+    }
+}

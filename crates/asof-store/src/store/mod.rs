@@ -98,9 +98,9 @@ impl Store {
         self.inner.published.health()
     }
 
-    /// Calls `hook` from the writer thread whenever closed or the control state has moved. It
-    /// must not block.
-    pub fn on_publish(&self, hook: Box<dyn Fn(StoreTime) + Send + Sync>) {
+    /// Calls `hook` from the writer thread whenever closed or the control state has moved, with
+    /// [`moved`](Self::moved). It must not block.
+    pub fn on_publish(&self, hook: Box<dyn Fn(StoreTime, u64) + Send + Sync>) {
         self.inner.published.add_hook(hook);
     }
 

@@ -40,6 +40,7 @@ A configuration file, with its defaults:
   followers = 1024
   header_timeout = \"15s\"
   body_timeout = \"30s\"
+  write_timeout = \"30s\"
   idle_timeout = \"2m\"
   drain_timeout = \"10s\"
 
