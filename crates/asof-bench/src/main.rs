@@ -135,11 +135,7 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         let sizes: &[u64] = if quick {
             &[10_000]
         } else {
-            if std::env::var_os("SMALL").is_some() {
-                &[10_000, 100_000]
-            } else {
-                &[10_000, 100_000, 1_000_000]
-            }
+            &[10_000, 100_000, 1_000_000]
         };
         for &size in sizes {
             point::by_keys(report, &[size], effort)?;
@@ -160,7 +156,7 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
     }
     if all || matches!(arguments.what, What::Http) {
         let effort = http::Effort {
-            rounds: if quick { 3 } else { 11 },
+            rounds: if quick { 3 } else { 9 },
             requests: if quick { 2_000 } else { 16_000 },
             connections: 16,
         };
@@ -169,7 +165,7 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
     }
     if all || matches!(arguments.what, What::Commit) {
         let effort = commit::Effort {
-            rounds: if quick { 3 } else { 9 },
+            rounds: if quick { 3 } else { 15 },
             single: if quick { 20 } else { 100 },
             each: if quick { 10 } else { 50 },
         };

@@ -14,7 +14,7 @@ use self::client::{Connection, Crowd, http_complete};
 use self::postgres::Postgres;
 use self::serve::Served;
 use crate::data::{self, Shape};
-use crate::measure::{Result, Shuffle, alternate};
+use crate::measure::{Result, Shuffle, alternate, busy_nanos, float};
 use crate::report::{Bound, Comparison, Report, Unit};
 
 /// How much of it.
@@ -65,7 +65,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
             .skipped
             .push("http/postgresql: no PostgreSQL under /usr/lib/postgresql".to_owned()),
         Some(bin) => {
-            let (_server, mut peer) = postgres_crowd(&runtime, &bin, effort)?;
+            let (server, mut peer) = postgres_crowd(&runtime, &bin, effort)?;
             let series = compare(&mut ours, &mut peer)?;
             let what = format!(
                 "reads as of a moment over HTTP / the same question to PostgreSQL {}, {} connections",
@@ -73,6 +73,17 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
                 effort.connections
             );
             add(report, "postgresql", what, Bound::AtLeast(2.0), series);
+            report.comparisons.push(Comparison {
+                name: "http/postgresql/processor".to_owned(),
+                what: "processor time of the server for an answer / of PostgreSQL".to_owned(),
+                bound: Bound::None,
+                unit: Unit::Nanos,
+                series: alternate(
+                    effort.rounds,
+                    || busy_each(&runtime, served.id(), &mut ours, effort),
+                    || busy_each(&runtime, server.id(), &mut peer, effort),
+                )?,
+            });
         }
     }
 
@@ -86,6 +97,15 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     add(report, "latest", what, Bound::None, series);
     drop(served);
     logged(report, &runtime, &dir, effort)
+}
+
+/// Nanoseconds that a server is busy for one answer: unlike the rate, it does not depend on what
+/// else the machine does.
+fn busy_each(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) -> Result<f64> {
+    let before = busy_nanos(server)?;
+    runtime.block_on(crowd.pass())?;
+    let after = busy_nanos(server)?;
+    Ok(float(after.saturating_sub(before)) / float(effort.requests))
 }
 
 /// The cost of what is told of each request.

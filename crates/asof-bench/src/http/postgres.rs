@@ -88,6 +88,11 @@ impl Postgres {
         })
     }
 
+    /// The id of its first process, the parent of the others.
+    pub(crate) fn id(&self) -> u32 {
+        self.server.id()
+    }
+
     /// Loads the history of `shape`, indexes it and lets the planner see it.
     pub(crate) async fn load(&self, shape: Shape) -> Result<()> {
         let mut connection = self.connect_patiently().await?;

@@ -50,6 +50,11 @@ impl Served {
         Ok(served.at(address))
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn at(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
