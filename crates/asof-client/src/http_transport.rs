@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::io;
 
-use http::Uri;
+use http::{HeaderValue, Method, Uri, header};
 use ureq::{Agent, SendBody};
 
 use crate::tls::Trust;
@@ -13,6 +13,9 @@ use crate::transport::{
 
 /// How long a connection may take to come about, the TLS handshake included.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Largest body that is sent without asking first, in bytes: what socket buffers take in anyway.
+const UNASKED_BYTES_MAX: usize = 64 << 10;
 
 /// Connections kept open to a server while nothing is asked.
 const IDLE_CONNECTIONS_MAX: usize = 8;
@@ -62,13 +65,19 @@ impl HttpTransport {
             body,
             silence_max,
         } = request;
+        let takes_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
         let mut head = http::Request::builder()
             .method(method)
             .uri(format!("{}{target}", self.base));
         if let Some(to) = head.headers_mut() {
             *to = headers;
+            if is_large(&body) {
+                to.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
+            }
         }
         let answer = match body {
+            // Without a length these methods are taken to have a body, chunked.
+            Body::Empty if takes_body => self.run_with(head.body(&[][..])?, silence_max)?,
             Body::Empty => self.run_with(head.body(SendBody::none())?, silence_max)?,
             Body::Bytes(bytes) => self.run_with(head.body(bytes.as_ref())?, silence_max)?,
             Body::Reader(reader) => {
@@ -138,6 +147,16 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn send(&self, request: Request) -> Result<Response, TransportError> {
         self.run(request).map_err(|error| self.explain(&error))
+    }
+}
+
+/// Whether the server is asked first whether it will have the body. One that refuses it closes
+/// the connection, and its reason is lost if that happens while the body is still being sent.
+fn is_large(body: &Body) -> bool {
+    match body {
+        Body::Empty => false,
+        Body::Bytes(bytes) => bytes.len() > UNASKED_BYTES_MAX,
+        Body::Reader(_) => true,
     }
 }
 

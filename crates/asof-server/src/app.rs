@@ -68,12 +68,15 @@ pub(crate) struct Shared {
     pub(crate) epoch: HeaderValue,
     /// Where the store is in time, as last published.
     pub(crate) published: watch::Receiver<StoreTime>,
+    /// Moves when there is something new in the feed: until then a follower need not ask.
+    pub(crate) moved: watch::Receiver<u64>,
     /// Turns true when the service stops.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) followers: Arc<Semaphore>,
     pub(crate) backups: Arc<Semaphore>,
     large_bodies: Arc<Semaphore>,
     walks: Arc<Semaphore>,
+    feed_asks: Arc<Semaphore>,
 }
 
 impl core::ops::Deref for App {
@@ -92,8 +95,10 @@ impl App {
         settings: Settings,
     ) -> (Self, watch::Sender<bool>) {
         let (publish, published) = watch::channel(store.time());
-        store.on_publish(Box::new(move |time| {
+        let (move_on, moved) = watch::channel(store.moved());
+        store.on_publish(Box::new(move |time, moved| {
             publish.send_replace(time);
+            move_on.send_if_modified(|known| core::mem::replace(known, moved) != moved);
         }));
         let (stop, stopping) = watch::channel(false);
         let shared = Shared {
@@ -101,11 +106,13 @@ impl App {
             metrics: Metrics::new(store.clone(), Arc::clone(&settings.clock)),
             epoch: reply::owned_text(store.time().epoch.to_string()),
             published,
+            moved,
             stopping,
             followers: Arc::new(Semaphore::new(settings.followers_max)),
             backups: Arc::new(Semaphore::new(limits::BACKUPS_MAX)),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
             walks: Arc::new(Semaphore::new(limits::WALKS_MAX)),
+            feed_asks: Arc::new(Semaphore::new(limits::FEED_ASKS_MAX)),
             store,
             settings,
         };
@@ -173,7 +180,23 @@ impl App {
         &self,
         work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let turn = turn(&self.walks).await?;
+        self.block(&self.walks, work).await
+    }
+
+    /// As [`walk`](Self::walk), for the feed: long walks do not hold it up.
+    pub(crate) async fn ask_feed<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.block(&self.feed_asks, work).await
+    }
+
+    async fn block<T: Send + 'static>(
+        &self,
+        lane: &Arc<Semaphore>,
+        work: impl FnOnce(&Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = turn(lane).await?;
         let store = self.store.clone();
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&store);

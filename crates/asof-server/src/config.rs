@@ -15,6 +15,8 @@ use crate::limits;
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// Folder of the store. The service does not look at it: whoever opens the store does.
+    pub data: Option<PathBuf>,
     /// Where to listen. Beyond loopback it takes tokens, and TLS or the word that something else
     /// terminates it.
     pub listen: SocketAddr,
@@ -36,6 +38,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            data: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 7400)),
             tls: None,
             require_tokens: false,
@@ -69,6 +72,8 @@ pub struct Limits {
     pub header_timeout: Span,
     /// How long a request body may take to arrive.
     pub body_timeout: Span,
+    /// How long a client may take nothing of its answer.
+    pub write_timeout: Span,
     /// How long a connection may be without a new request.
     pub idle_timeout: Span,
     /// How long requests under way may take to end when the server stops.
@@ -82,6 +87,7 @@ impl Default for Limits {
             followers: limits::FOLLOWERS_DEFAULT,
             header_timeout: Span(limits::HEADER_TIMEOUT_DEFAULT),
             body_timeout: Span(limits::BODY_TIMEOUT_DEFAULT),
+            write_timeout: Span(limits::WRITE_TIMEOUT_DEFAULT),
             idle_timeout: Span(limits::IDLE_TIMEOUT_DEFAULT),
             drain_timeout: Span(limits::DRAIN_TIMEOUT_DEFAULT),
         }
@@ -131,6 +137,8 @@ pub struct StoreConfig {
     pub clock_jump_limit: Span,
     /// A distance of the wall clock from the stored history past which it starts read-only.
     pub clock_start_limit: Span,
+    /// Memory for pages of the store file, in bytes.
+    pub cache_bytes: usize,
     /// How often retention looks for history to drop.
     pub retention_interval: Span,
 }
@@ -144,6 +152,7 @@ impl Default for StoreConfig {
             idle_tick: Span(options.idle_tick),
             clock_jump_limit: Span(options.clock_jump_limit),
             clock_start_limit: Span(options.clock_start_limit),
+            cache_bytes: options.cache_bytes,
             retention_interval: Span(options.retention_interval),
         }
     }
@@ -158,6 +167,7 @@ impl StoreConfig {
             idle_tick: self.idle_tick.0,
             clock_jump_limit: self.clock_jump_limit.0,
             clock_start_limit: self.clock_start_limit.0,
+            cache_bytes: self.cache_bytes,
             retention_interval: self.retention_interval.0,
             ..Options::default()
         }
@@ -206,6 +216,12 @@ impl Config {
             return refuse("tls_terminated_elsewhere = true contradicts [tls]".to_owned());
         }
         let counts = [
+            (
+                "store.cache_bytes",
+                self.store.cache_bytes,
+                1 << 20,
+                1 << 40,
+            ),
             ("limits.connections", self.limits.connections, 1, 1_000_000),
             ("limits.followers", self.limits.followers, 0, 100_000),
             (
@@ -232,6 +248,12 @@ impl Config {
                 "1h",
             ),
             ("limits.body_timeout", self.limits.body_timeout, "1s", "1h"),
+            (
+                "limits.write_timeout",
+                self.limits.write_timeout,
+                "1s",
+                "1h",
+            ),
             ("limits.idle_timeout", self.limits.idle_timeout, "1s", "1d"),
             (
                 "limits.drain_timeout",

@@ -190,7 +190,7 @@ pub(crate) fn token(token: Token) -> TokenBody {
     }
 }
 
-pub(crate) fn content(content: Content) -> ContentBody {
+pub(crate) fn content(content: &Content) -> ContentBody {
     ContentBody {
         hash: hash(content.hash),
         bytes: content.bytes,

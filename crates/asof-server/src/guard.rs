@@ -34,7 +34,10 @@ pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
     if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    let site = parts.headers.get("sec-fetch-site").map(|v| v.as_bytes());
+    let site = parts
+        .headers
+        .get("sec-fetch-site")
+        .map(http::HeaderValue::as_bytes);
     let same_site = matches!(site, None | Some(b"same-origin" | b"none"));
     let same_origin = parts.headers.get(header::ORIGIN).is_none_or(|origin| {
         let origin = origin.to_str().unwrap_or_default();

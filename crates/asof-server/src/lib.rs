@@ -23,6 +23,7 @@ mod moment;
 mod query;
 mod refusal;
 mod reply;
+mod sight;
 mod span;
 mod tls;
 

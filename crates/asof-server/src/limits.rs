@@ -13,6 +13,9 @@ pub(crate) const FOLLOWERS_DEFAULT: usize = 1_024;
 /// Requests that walk the store at once: each occupies a thread.
 pub(crate) const WALKS_MAX: usize = 32;
 
+/// Asks of the feed at once: each is a page, so they take turns quickly.
+pub(crate) const FEED_ASKS_MAX: usize = 16;
+
 /// Requests with a large body at once: each is in memory while it is worked on.
 pub(crate) const LARGE_BODIES_MAX: usize = 8;
 
@@ -52,6 +55,9 @@ pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
 
 /// How long a request body may take to arrive, unless configured otherwise.
 pub(crate) const BODY_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// How long a client may take nothing of its answer, unless configured otherwise.
+pub(crate) const WRITE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
 /// How long a request head may take to arrive, and a connection be idle between two, unless
 /// configured otherwise.

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
@@ -245,7 +246,11 @@ impl Connections {
             self.router.clone().oneshot(request.map(Body::new))
         });
         let builder = self.builder();
-        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        // A client that takes nothing of its answer must not hold its place for ever.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.limits.write_timeout.0));
+        let stream = TokioIo::new(Box::pin(stream));
+        let mut connection = pin!(builder.serve_connection(stream, service));
         let mut stopping = self.app.stopping.clone();
         let mut seen = 0;
         let mut ending = false;

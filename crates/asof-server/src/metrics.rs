@@ -9,7 +9,7 @@ use asof_env::Clock;
 use asof_store::{Health, Store};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
@@ -155,6 +155,16 @@ impl Collector for StoreCollector {
         ];
         if let Some(cap) = time.cap {
             gauges.push(("cap_timestamp_seconds", "The cap, since 1970", seconds(cap)));
+        }
+        let (groups, grouped) = self.store.groups();
+        let counters = [
+            ("commit_groups", "Groups of writes made durable", groups),
+            ("grouped_requests", "Writes in these groups", grouped),
+        ];
+        for (name, help, value) in counters {
+            let counter = ConstCounter::new(value);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
         }
         for (name, help, value) in gauges {
             let gauge = ConstGauge::new(value);

@@ -130,3 +130,6 @@ impl From<asof_store::Error> for Refusal {
         .into()
     }
 }
+
+#[cfg(test)]
+mod tests;

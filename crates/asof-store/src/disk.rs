@@ -43,7 +43,12 @@ fn open_file(path: &Path, missing: WhenMissing) -> Result<Arc<dyn DiskFile>> {
     Ok(Arc::new(file))
 }
 
-fn engine_opener(file: Arc<dyn DiskFile>, options: &Options, when_empty: WhenEmpty) -> Opener {
+/// Opens the engine in `file`, as often as it is asked to.
+pub(crate) fn engine_opener(
+    file: Arc<dyn DiskFile>,
+    options: &Options,
+    when_empty: WhenEmpty,
+) -> Opener {
     let redb = RedbOptions {
         cache_bytes: options.cache_bytes,
         when_empty,

@@ -132,6 +132,16 @@ pub(crate) fn page(
             ),
         ));
     }
+    if after.effective > closed {
+        // What takes effect in between would never be seen by whoever goes on from there.
+        return Err(Error::new(
+            ErrorKind::NotYetClosed { closed },
+            format!(
+                "the cursor stands at {}, above closed, {closed}: it is not from this timeline",
+                after.effective
+            ),
+        ));
+    }
     // Control first: a space is announced before its commits, and a floor before it bites.
     let mut cursor = after;
     let mut items = Vec::new();
@@ -157,10 +167,11 @@ pub(crate) fn page(
             None => cursor = cursor.max(Cursor::after_snapshot(closed, cursor.control)),
         }
     }
-    let through = if more {
-        cursor.effective.prev().unwrap_or(Timestamp::MIN)
-    } else {
-        closed
+    let through = match (more, cursor.sequence) {
+        (false, _) => closed,
+        (true, Sequence::MAX) => cursor.effective,
+        // More commits may follow within the same timestamp.
+        (true, _) => cursor.effective.prev().unwrap_or(Timestamp::MIN),
     };
     let (floor, cap) = (state.floor(), state.cap.as_ref().map(|cap| cap.at));
     Ok(FeedPage {

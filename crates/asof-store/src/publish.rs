@@ -20,7 +20,7 @@ pub(crate) struct Scene {
     pub(crate) state: Arc<State>,
 }
 
-type Hook = Box<dyn Fn(StoreTime) + Send + Sync>;
+type Hook = Box<dyn Fn(StoreTime, u64) + Send + Sync>;
 
 /// The published side of a store: written by the one writer, read without a lock.
 pub(crate) struct Published {
@@ -128,7 +128,7 @@ impl Published {
             .unwrap_or_else(PoisonError::into_inner)
             .iter()
         {
-            hook(time);
+            hook(time, self.moved());
         }
     }
 

@@ -54,7 +54,7 @@ impl Context {
             }
             Target::Folder(_) => {
                 let store = self.store()?;
-                Arc::new(LocalTransport::new(crate::local::router(store)?)?)
+                Arc::new(LocalTransport::new(crate::local::router(store))?)
             }
         };
         let client = Client::new(transport).with_author(author);

@@ -119,7 +119,7 @@ mod tests {
             (1_536, "1.5 KiB"),
             (10_240, "10 KiB"),
             (1 << 20, "1.0 MiB"),
-            (u64::MAX, "16 EiB"),
+            (u64::MAX, "15 EiB"),
         ] {
             assert_eq!(size(bytes), text);
         }

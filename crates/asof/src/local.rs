@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use asof_client::{Body, Request, Response, Transport, TransportError, TransportErrorKind};
+use asof_server::{Access, Settings};
 use asof_store::Store;
 use axum::Router;
 use bytes::{Buf, Bytes};
@@ -12,8 +13,6 @@ use futures_util::stream;
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
-
-use crate::failure::Failure;
 
 /// Bytes of a streamed request body that are in memory at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -122,9 +121,9 @@ impl Read for BodyReader {
     }
 }
 
-/// The service of `store`.
-pub(crate) fn router(_store: Store) -> Result<Router, Failure> {
-    Ok(Router::new())
+/// The service of `store`. Whoever can open the folder may do everything.
+pub(crate) fn router(store: Store) -> Router {
+    asof_server::router(store, Access::InProcess, Settings::default())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The server is built from it and the `OpenAPI` document is generated from it, so that a route
 //! without documentation, or documentation without a route, cannot be.
 
+mod control;
 mod param;
 mod table;
 

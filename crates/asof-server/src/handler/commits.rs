@@ -10,14 +10,14 @@ use crate::dispatch::Call;
 use crate::handler::{spaces_asked, write};
 use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
-use crate::reply;
+use crate::{reply, sight};
 
 pub(crate) async fn list(call: &Call<'_>) -> Answer {
     let after = call.query.parsed("after")?.unwrap_or(Cursor::START);
     let limit = call.query.limit()?;
     let pending = call.query.flag("pending")?;
     let spaces = spaces_asked(call)?;
-    let page = call
+    let mut page = call
         .app
         .walk(move |store| {
             if !pending {
@@ -36,6 +36,9 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
             Ok(page)
         })
         .await?;
+    for commit in &mut page.commits {
+        sight::narrow(call.caller, commit);
+    }
     Ok(reply::json(&convert::commits(page)))
 }
 

@@ -1,4 +1,4 @@
-//! The change feed: one task a follower, which asks the store whenever closed has moved.
+//! The change feed: one task a follower, which asks the store when something took effect.
 //!
 //! The body channel is bounded, so a slow reader slows only its own task; a reader that goes away
 //! ends it. Messages of items go at once, heartbeats at most one an interval.
@@ -15,9 +15,10 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
+use crate::access::Caller;
 use crate::app::App;
 use crate::convert;
 use crate::dispatch::Call;
@@ -27,7 +28,7 @@ use crate::limits::{
 };
 use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
-use crate::reply;
+use crate::{reply, sight};
 
 pub(crate) async fn feed(call: &Call<'_>) -> Answer {
     let after = match call.header(&LAST_EVENT_ID)? {
@@ -42,13 +43,15 @@ pub(crate) async fn feed(call: &Call<'_>) -> Answer {
         .try_acquire_owned()
         .map_err(|_| Refusal::new(ErrorName::Unavailable, "there are too many followers"))?;
     let after = after.unwrap_or(Cursor::START);
-    let follower = Follower {
+    let mut follower = Follower {
         app: call.app.clone(),
         spaces: spaces_asked(call)?,
         heartbeat: heartbeat(call)?,
         format,
         through: seen_through(after),
         after,
+        caller: call.caller.clone(),
+        moved: call.app.moved.clone(),
         _place: place,
         _counted: Counted::new(&call.app.metrics.followers),
     };
@@ -141,16 +144,29 @@ struct Follower {
     format: Format,
     after: Cursor,
     through: Timestamp,
+    caller: Caller,
+    moved: watch::Receiver<u64>,
     _place: OwnedSemaphorePermit,
     _counted: Counted,
 }
 
 impl Follower {
-    async fn ask(&self) -> Result<FeedPage, Refusal> {
+    async fn ask(&mut self) -> Result<FeedPage, Refusal> {
+        // Before the page: what moves from here on wakes the follower again.
+        self.moved.borrow_and_update();
         let (after, spaces) = (self.after, self.spaces.clone());
-        self.app
-            .walk(move |store| Ok(store.feed(after, spaces.as_deref(), FEED_PAGE_ITEMS)?))
-            .await
+        let mut page = self
+            .app
+            .ask_feed(move |store| Ok(store.feed(after, spaces.as_deref(), FEED_PAGE_ITEMS)?))
+            .await?;
+        page.items.retain_mut(|(_, item)| match item {
+            FeedItem::Commit(commit) => {
+                sight::narrow(&self.caller, commit);
+                true
+            }
+            FeedItem::Control(record) => sight::shows(&self.caller, record),
+        });
+        Ok(page)
     }
 
     async fn run(mut self, first: FeedPage, chunks: mpsc::Sender<Bytes>) {
@@ -170,7 +186,6 @@ impl Follower {
     /// Sends what comes until it cannot go on; says why. What the follower was sent and where it
     /// stands change together, so that it may be stopped at any await.
     async fn follow(&mut self, first: FeedPage, chunks: &mpsc::Sender<Bytes>) -> String {
-        let mut published = self.app.published.clone();
         let mut page = first;
         // The first message goes at once, so that the follower knows where it stands.
         let mut due = Instant::now();
@@ -186,8 +201,12 @@ impl Follower {
                 self.after = page.cursor;
                 self.through = page.through;
             }
-            if !more && let Ok(Err(_)) = timeout_at(due, published.changed()).await {
-                return "the store is closed".to_owned();
+            if !more {
+                // Woken by something that took effect, or by the time for a heartbeat. Should the
+                // store be gone, heartbeats go on until the service stops.
+                if let Ok(Err(_)) = timeout_at(due, self.moved.changed()).await {
+                    sleep_until(due).await;
+                }
             }
             page = match self.ask().await {
                 Ok(page) => page,
@@ -244,9 +263,9 @@ impl Follower {
 }
 
 /// Returns once the service stops.
-async fn stopped(stopping: &mut tokio::sync::watch::Receiver<bool>) {
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
     if stopping.wait_for(|stopping| *stopping).await.is_err() {
         // Nobody is left who could stop it.
-        core::future::pending().await
+        core::future::pending::<()>().await;
     }
 }

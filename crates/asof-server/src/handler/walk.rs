@@ -115,8 +115,8 @@ pub(crate) async fn diff(call: &Call<'_>, space: SpaceName) -> Answer {
             .into_iter()
             .map(|entry| DiffEntryBody {
                 key: entry.key.to_string(),
-                before: entry.before.map(convert::content),
-                after: entry.after.map(convert::content),
+                before: entry.before.as_ref().map(convert::content),
+                after: entry.after.as_ref().map(convert::content),
             })
             .collect(),
         next: page.next.map(|key| key.to_string()),

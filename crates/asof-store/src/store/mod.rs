@@ -9,9 +9,10 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use asof_env::storage::DiskFile;
 use asof_time::{Epoch, Timestamp};
 
-use crate::engine::{Engine, EngineError, MemoryEngine};
+use crate::engine::{Engine, EngineError, MemoryEngine, WhenEmpty};
 use crate::publish::{Published, Scene};
 use crate::writer::{Opener, Writer};
 use crate::{Actor, Options, Result, disk, restore};
@@ -39,6 +40,17 @@ impl Store {
     /// where it was written by a newer version.
     pub fn open(dir: &Path, options: Options) -> Result<Self> {
         Self::with_opener(disk::opener(dir, &options)?, options)
+    }
+
+    /// Opens the store in `file`, making it where that is empty. Nothing keeps another process
+    /// from doing the same; [`open`](Self::open) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_file(file: Arc<dyn DiskFile>, options: Options) -> Result<Self> {
+        let open = disk::engine_opener(file, &options, WhenEmpty::Create);
+        Self::with_opener(open, options)
     }
 
     /// Opens an empty store that lives in memory.
@@ -86,9 +98,9 @@ impl Store {
         self.inner.published.health()
     }
 
-    /// Calls `hook` from the writer thread whenever closed or the control state has moved. It
-    /// must not block.
-    pub fn on_publish(&self, hook: Box<dyn Fn(StoreTime) + Send + Sync>) {
+    /// Calls `hook` from the writer thread whenever closed or the control state has moved, with
+    /// [`moved`](Self::moved). It must not block.
+    pub fn on_publish(&self, hook: Box<dyn Fn(StoreTime, u64) + Send + Sync>) {
         self.inner.published.add_hook(hook);
     }
 
@@ -110,6 +122,17 @@ impl Store {
     /// `Unavailable`.
     pub fn disk_bytes(&self) -> Result<u64> {
         self.inner.writer.ask(Message::DiskBytes)
+    }
+
+    /// Does now, and before it returns, what is due on an idle tick. For tests, which set the idle
+    /// tick so long that nothing but this call makes one.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` where the store is closed.
+    #[doc(hidden)]
+    pub fn tick(&self) -> Result<()> {
+        self.inner.writer.ask(Message::Tick)
     }
 
     /// Makes the store in the empty or absent folder `dir` out of a backup, in a new epoch that

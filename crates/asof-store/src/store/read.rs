@@ -76,7 +76,7 @@ impl Store {
     /// # Errors
     ///
     /// `BelowFloor` where `after` lies below what is kept of the log: take a snapshot and follow
-    /// on from it.
+    /// on from it. `NotYetClosed` where it lies above closed: it is not of this timeline.
     pub fn feed(
         &self,
         after: Cursor,

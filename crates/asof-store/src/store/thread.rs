@@ -16,6 +16,7 @@ pub(super) enum Message {
     Run(Job),
     AcceptClock(Actor, SyncSender<Result<()>>),
     DiskBytes(SyncSender<Result<u64>>),
+    Tick(SyncSender<Result<()>>),
     Close,
 }
 
@@ -200,6 +201,10 @@ fn take_group(writer: &mut Writer, requests: &Receiver<Message>, first: Message)
             }
             Message::DiskBytes(answer) => {
                 let _ = answer.send(writer.disk_bytes());
+            }
+            Message::Tick(answer) => {
+                writer.tick();
+                let _ = answer.send(Ok(()));
             }
             Message::Close => go_on = false,
         }

@@ -21,7 +21,7 @@ Examples:
   asof amend 17 --effective-at 2027-02-01T00:00:00Z
   asof amend 17 --message 'agreed with sales'
   asof amend 17 --file release.json            new writes in place of all the old ones")]
-#[group(id = "change", required = true, multiple = true)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
 pub(crate) struct Amend {
     /// The commit's id
     #[arg(value_parser = sequence)]

@@ -1,92 +1,94 @@
 //! The server's life: start, serve, finish.
 
-use core::time::Duration;
+use std::path::Path;
 
+use asof_server::{Config, LogFormat, ServeError, Server};
 use asof_store::{Health, Store};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::config::{Config, LogFormat};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
-/// How long requests under way may take to finish once the server is told to stop. Followers of
-/// the feed would go on for ever.
-const FINISH_MAX: Duration = Duration::from_secs(10);
-
-/// Whether a server of this configuration may start.
+/// Whether the configuration makes sense, all of it.
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
-    if !config.listen.ip().is_loopback() && !config.tls_terminated_elsewhere {
-        return Err(Failure::usage(format!(
-            "{} can be reached from other machines, and tokens and data would travel in the \
-             clear: listen on 127.0.0.1, or put TLS in front and pass --tls-terminated-elsewhere",
-            config.listen
-        )));
-    }
+    config
+        .check()
+        .map_err(|error| Failure::usage(format!("configuration: {error}")))?;
     filter(config).map(drop)
 }
 
-/// Serves until a signal comes.
-pub(super) fn serve(config: &Config, out: &mut Output) -> Result<Exit, Failure> {
+/// Serves the store in `data` until a signal comes.
+pub(super) fn serve(config: &Config, data: &Path, out: &mut Output) -> Result<Exit, Failure> {
     start_log(config)?;
-    let store = Store::open(&config.data, config.store.clone())?;
+    let store = Store::open(data, config.store.options())?;
     let served = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(listen(config, &store, out)));
+        .and_then(|runtime| runtime.block_on(listen(config, data, &store, out)));
+    // Also where it did not come to serving.
     store.close();
     served?;
     tracing::info!("stopped; all that was acknowledged is on disk");
     Ok(Exit::Done)
 }
 
-async fn listen(config: &Config, store: &Store, out: &mut Output) -> Result<(), Failure> {
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        Failure::unavailable(format!(
-            "cannot listen on {}: {error}; choose another with --listen",
-            config.listen
-        ))
-    })?;
-    greet(config, &listener, store, out)?;
-    let (stop, stopped) = watch::channel(());
-    let mut terminate = signal(SignalKind::terminate())?;
-    let signalled = async move {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping");
-        drop(stop);
-    };
-    let router = crate::local::router(store.clone())?;
-    let serving = axum::serve(listener, router).with_graceful_shutdown(signalled);
-    tokio::select! {
-        served = serving => served?,
-        () = give_up(stopped) => tracing::warn!("some requests did not finish in time"),
-    }
+async fn listen(
+    config: &Config,
+    data: &Path,
+    store: &Store,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    // Before anybody is told to press Ctrl-C.
+    let interrupt = signal(SignalKind::interrupt())?;
+    let terminate = signal(SignalKind::terminate())?;
+    let server = Server::bind(store.clone(), config)
+        .await
+        .map_err(|error| refused(&error))?;
+    greet(config, data, &server, store, out)?;
+    server.run(told_to_stop(interrupt, terminate)).await;
     Ok(())
 }
 
-/// Returns when the time to finish is over.
-async fn give_up(mut stopped: watch::Receiver<()>) {
-    // An error says that the sender is gone, which is the signal.
-    while stopped.changed().await.is_ok() {}
-    tokio::time::sleep(FINISH_MAX).await;
+async fn told_to_stop(mut interrupt: Signal, mut terminate: Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+}
+
+fn refused(error: &ServeError) -> Failure {
+    match error {
+        ServeError::Listen(..) => {
+            Failure::unavailable(format!("{error}; choose another address with --listen"))
+        }
+        ServeError::NoToken => Failure::usage(format!(
+            "{error}: `asof token create ops --role operator --data DIR`"
+        )),
+        ServeError::Config(_) | ServeError::Tls(_) => Failure::usage(error.to_string()),
+    }
 }
 
 fn greet(
     config: &Config,
-    listener: &TcpListener,
+    data: &Path,
+    server: &Server,
     store: &Store,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let address = listener.local_addr()?;
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let time = store.time();
-    out.line(&format!("asof listens on http://{address}"))?;
-    out.line(&format!("data in {}", config.data.display()))?;
+    out.line(&format!(
+        "asof listens on {scheme}://{}",
+        server.local_addr()
+    ))?;
+    out.line(&format!("data in {}", data.display()))?;
     out.line(&format!("epoch {}, closed {}", time.epoch, time.closed))?;
     out.line("stop with Ctrl-C")?;
     out.flush()?;
@@ -102,7 +104,7 @@ fn start_log(config: &Config) -> Result<(), Failure> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter(config)?)
         .with_writer(std::io::stderr);
-    match config.log_format {
+    match config.log.format {
         LogFormat::Text => log
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .init(),
@@ -112,6 +114,7 @@ fn start_log(config: &Config) -> Result<(), Failure> {
 }
 
 fn filter(config: &Config) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(&config.log_filter)
-        .map_err(|error| Failure::usage(format!("log filter `{}`: {error}", config.log_filter)))
+    let text = &config.log.filter;
+    EnvFilter::try_new(text)
+        .map_err(|error| Failure::usage(format!("log filter `{text}`: {error}")))
 }

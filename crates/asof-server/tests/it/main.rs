@@ -1,0 +1,18 @@
+//! The service as its clients see it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "the helpers of tests may panic as the tests do"
+)]
+
+mod access;
+mod config;
+mod errors;
+mod feed;
+mod limits;
+mod memento;
+mod reads;
+mod serve;
+mod service;
+mod writes;

@@ -1,0 +1,129 @@
+//! Operating a store.
+
+use crate::harness::{Store, asof, both_ways, run};
+
+#[test]
+fn time_has_five_members() {
+    both_ways(|store| {
+        let time = &store.json(&["time"])[0];
+        let mut names: Vec<&String> = time.as_object().unwrap().keys().collect();
+        names.sort();
+        assert_eq!(names, ["cap", "closed", "epoch", "floor", "latest"]);
+        assert!(time["cap"].is_null());
+        assert_eq!(time["epoch"].as_str().unwrap().len(), 14);
+        let refused = store.run(&["time", "accept-clock", "--reason", "none"]);
+        assert_eq!(refused.code, 3, "the clock is not in doubt: {refused:?}");
+    });
+}
+
+#[test]
+fn a_cap_rolls_readers_back_and_lets_them_go() {
+    both_ways(|store| {
+        let good = store.json(&["put", "s", "k", "--value", "good"]);
+        let at = good[0]["effective"].to_string();
+        store.ok(&["put", "s", "k", "--value", "bad"]);
+        let dry = store.ok(&["cap", "set", &at, "--reason", "bad", "--dry-run"]);
+        assert!(dry.text().starts_with("dry run: "), "{dry:?}");
+        assert_eq!(store.ok(&["get", "s", "k"]).out, b"bad");
+        store.ok(&["cap", "set", &at, "--reason", "bad"]);
+        assert_eq!(store.ok(&["get", "s", "k"]).out, b"good");
+        let shown = store.ok(&["cap", "show"]);
+        assert!(shown.text().contains("by Ada: bad"), "{shown:?}");
+        store.ok(&["cap", "clear", "--reason", "mended"]);
+        assert_eq!(store.ok(&["get", "s", "k"]).out, b"bad");
+        assert_eq!(store.run(&["cap", "clear", "--reason", "again"]).code, 3);
+        let audit = store.json(&["audit"]);
+        let last = audit.last().unwrap();
+        assert_eq!(
+            (&last["action"], &last["by"]),
+            (&"cap-cleared".into(), &"Ada".into())
+        );
+    });
+}
+
+#[test]
+fn spaces_pins_and_tokens() {
+    both_ways(|store| {
+        store.ok(&["space", "create", "a", "--importing"]);
+        let refused = store.run(&["get", "a", "k", "--json"]);
+        assert_eq!(refused.code, 3);
+        assert_eq!(refused.problem()["name"], "StillImporting");
+        assert!(
+            refused.problem()["hint"]
+                .as_str()
+                .unwrap()
+                .contains("asof space live")
+        );
+        store.ok(&["space", "live", "a"]);
+        store.ok(&["put", "a", "k", "--value", "1"]);
+        assert_eq!(store.json(&["space", "usage", "a"])[0]["versions"], 1);
+        store.ok(&["space", "retention", "a", "--keep", "90d"]);
+        let kept = store.ok(&["space", "retention", "a"]);
+        assert!(kept.text().contains("kept: 90d"), "{kept:?}");
+        assert_eq!(store.json(&["space", "list"]).len(), 1);
+
+        store.ok(&["pin", "create", "p", "--ttl", "1h", "--reason", "batch"]);
+        assert_eq!(store.json(&["pin", "list"])[0]["owner"], "Ada");
+        store.ok(&["pin", "release", "p", "--dry-run"]);
+        store.ok(&["pin", "release", "p"]);
+        assert_eq!(store.run(&["pin", "release", "p"]).code, 3);
+
+        let token = store.ok(&["token", "create", "t", "--role", "operator"]);
+        let secret = token.text().trim().to_owned();
+        assert!(secret.starts_with("asof_"), "{secret}");
+        // Without it the server answers nobody from now on; a folder is open to whoever can
+        // open it.
+        store.ok(&["token", "list", "--token", &secret]);
+        store.ok(&["token", "revoke", "t", "--token", &secret]);
+    });
+}
+
+#[test]
+fn a_token_is_asked_for_once_there_is_one() {
+    let store = Store::behind_server();
+    let first = store.run(&["token", "create", "t", "--role", "reader"]);
+    assert_eq!(first.code, 3, "nobody could make another: {first:?}");
+    let operator = store.ok(&["token", "create", "ops", "--role", "operator"]);
+    let operator = operator.text().trim();
+    let create = ["token", "create", "t", "--role", "reader", "--space", "s"];
+    let create = [&create[..], &["--token", operator]].concat();
+    let secret = store.ok(&create);
+    let refused = store.run(&["time"]);
+    assert_eq!(refused.code, 3);
+    assert!(
+        refused.err.contains("hint: pass --token"),
+        "{}",
+        refused.err
+    );
+    let secret = secret.text().trim();
+    store.ok(&["time", "--token", secret]);
+    let refused = store.run(&["put", "s", "k", "--value", "1", "--token", secret, "--json"]);
+    assert_eq!(refused.problem()["name"], "Forbidden");
+}
+
+#[test]
+fn a_backup_restores_into_a_new_epoch() {
+    both_ways(|store| {
+        store.ok(&["put", "s", "k", "--value", "kept"]);
+        let (backup, restored) = (store.beside("backup"), store.beside("restored"));
+        store.ok(&["backup", &backup]);
+        let restore = || run(asof(&["restore", &backup, "--data", &restored]), b"");
+        let ran = restore();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let get = run(asof(&["get", "s", "k", "--data", &restored]), b"");
+        assert_eq!(get.out, b"kept");
+        let time = run(asof(&["time", "--json", "--data", &restored]), b"").object();
+        assert_ne!(time["epoch"], store.json(&["time"])[0]["epoch"]);
+        assert_eq!(run(asof(&["verify", "--data", &restored]), b"").code, 0);
+        assert_eq!(restore().code, 3, "there is a store already");
+
+        let file = format!("{backup}/asof.backup");
+        let mut bytes = std::fs::read(&file).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+        let damaged = store.beside("damaged");
+        let ran = run(asof(&["restore", &backup, "--data", &damaged]), b"");
+        assert_eq!(ran.code, 5, "{ran:?}");
+    });
+}

@@ -1,0 +1,81 @@
+//! The server's life, and following it.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use crate::harness::{Server, Store, asof, run};
+
+#[test]
+fn it_stops_when_told_and_keeps_what_it_acknowledged() {
+    let store = Store::in_folder();
+    let mut server = Server::start(&store.data());
+    let put = ["put", "s", "k", "--value", "kept", "--server", &server.url];
+    assert_eq!(run(asof(&put), b"").code, 0);
+    // Only one process has a store open.
+    let second = store.run(&["time"]);
+    assert_eq!(second.code, 4, "{second:?}");
+    assert_eq!(server.terminate(), 0);
+    assert_eq!(store.ok(&["get", "s", "k"]).out, b"kept");
+}
+
+#[test]
+fn its_configuration_is_checked_before_it_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("asof.toml");
+    let check = |text: &str, more: &[&str]| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = asof(&["serve", "--check", "--config"]);
+        command.arg(&file).args(more);
+        run(command, b"")
+    };
+    assert_eq!(check("listen = '127.0.0.1:0'", &[]).code, 0);
+    let open = check("listen = '0.0.0.0:7400'", &[]);
+    assert_eq!(open.code, 2, "{open:?}");
+    assert_eq!(
+        check("listen = '0.0.0.0:7400'", &["--listen", "127.0.0.1:0"]).code,
+        0
+    );
+    let unknown = check("[store]\nvalue_bytes = 1", &[]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("value_bytes"), "{}", unknown.err);
+}
+
+#[test]
+fn a_follower_sees_each_commit_once_and_a_reader_may_leave() {
+    let store = Store::behind_server();
+    let start = store.json(&["put", "s", "k", "--value", "0"]);
+    let after = start[0]["effective"].to_string();
+    let url = &store.url();
+    let follow = [
+        "log", "--follow", "--json", "--after", &after, "--server", url,
+    ];
+    let mut child = asof(&follow).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut expected = Vec::new();
+    for value in ["1", "2", "3"] {
+        let put = store.json(&["put", "s", "k", "--value", value]);
+        expected.push(put[0]["id"].clone());
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let line = lines.next().unwrap().unwrap();
+        let message: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if message["type"] == "commit" {
+            seen.push(message["commit"]["id"].clone());
+        }
+    }
+    assert_eq!(seen, expected);
+    // Nobody reads any more: it ends by itself at the next message, and without a word.
+    drop(lines);
+    store.ok(&["put", "s", "k", "--value", "4"]);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn completions_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = run(asof(&["completions", shell]), b"");
+        assert_eq!(ran.code, 0);
+        assert!(ran.text().contains("retention"), "{shell}");
+    }
+}
