@@ -193,7 +193,7 @@ fn start(disk: SimDisk) -> Attempt {
     if let Some(store) = &store {
         told.store(store.time().closed.as_micros(), Ordering::Relaxed);
         let told = told.clone();
-        let hook = move |time: asof_store::StoreTime| {
+        let hook = move |time: asof_store::StoreTime, _: u64| {
             let before = told.swap(time.closed.as_micros(), Ordering::Relaxed);
             assert!(before <= time.closed.as_micros(), "closed never steps back");
         };

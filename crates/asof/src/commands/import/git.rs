@@ -60,7 +60,7 @@ pub(crate) struct ImportGit {
 impl ImportGit {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let source = GitSource::open(&self.repo, &self.rev)?;
-        let client = context.client()?;
+        let client = context.client_of_new()?;
         let stop = Stop::on_signals()?;
         let mut sink = Sink::new(&client, self.ending.ending(), Naming::Ids);
         if source.is_shallow() {

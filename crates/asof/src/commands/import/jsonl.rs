@@ -44,7 +44,7 @@ pub(crate) struct ImportJsonl {
 
 impl ImportJsonl {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let client = context.client()?;
+        let client = context.client_of_new()?;
         let (input, bytes) = Input::open(&self.file)?;
         let now = client.time()?.closed.0;
         let stop = Stop::on_signals()?;
