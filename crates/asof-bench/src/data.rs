@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use asof_store::engine::Batch;
-use asof_store::{Actor, Backfill, Key, Op, SpaceName, Store, Value};
+use asof_store::{Actor, Backfill, Key, Op, Options, SpaceName, Store, Value};
 use asof_time::Timestamp;
 use redb::Durability;
 use tempfile::TempDir;
@@ -84,25 +84,11 @@ impl Twins {
         recording.start();
         let store = recorder::open(dir.path(), &recording)?;
         let bare = Bare::create(dir.path())?;
-        let space = space()?;
-        store.create_importing_space(&space, actor())?;
-        let mut value_bytes = 0;
-        let mut chunk = Vec::new();
-        let mut chunk_writes = 0;
-        for commit in 0..shape.commits {
-            let backfill = backfill(shape, commit)?;
-            chunk_writes += backfill.writes.len();
-            value_bytes += bytes_of(&backfill);
-            chunk.push(backfill);
-            if chunk_writes >= CHUNK_WRITES || commit + 1 == shape.commits {
-                store.import(&space, core::mem::take(&mut chunk))?;
-                chunk_writes = 0;
-                copy(&bare, &recording.stop())?;
-                recording.start();
-            }
-        }
-        store.go_live(&space, actor())?;
-        copy(&bare, &recording.stop())?;
+        let value_bytes = fill(&store, shape, || {
+            copy(&bare, &recording.stop())?;
+            recording.start();
+            Ok(())
+        })?;
         bare.write(&Batch::default(), Durability::Immediate)?;
         Ok(Self {
             store,
@@ -121,6 +107,35 @@ impl Twins {
     pub(crate) fn bare_bytes(&self) -> Result<u64> {
         Ok(file_bytes(&self.dir.path().join("bare.redb"))?)
     }
+}
+
+/// Imports a history into a new store in `dir`, and closes it.
+pub(crate) fn fill_store(dir: &Path, shape: Shape) -> Result<()> {
+    let store = Store::open(dir, Options::default())?;
+    fill(&store, shape, || Ok(()))?;
+    store.close();
+    Ok(())
+}
+
+/// Imports a history, a chunk at a time, and takes it live; returns the bytes of its values.
+fn fill(store: &Store, shape: Shape, mut after_chunk: impl FnMut() -> Result<()>) -> Result<u64> {
+    let space = space()?;
+    store.create_importing_space(&space, actor())?;
+    let (mut value_bytes, mut chunk, mut chunk_writes) = (0, Vec::new(), 0);
+    for commit in 0..shape.commits {
+        let backfill = backfill(shape, commit)?;
+        chunk_writes += backfill.writes.len();
+        value_bytes += bytes_of(&backfill);
+        chunk.push(backfill);
+        if chunk_writes >= CHUNK_WRITES || commit + 1 == shape.commits {
+            store.import(&space, core::mem::take(&mut chunk))?;
+            chunk_writes = 0;
+            after_chunk()?;
+        }
+    }
+    store.go_live(&space, actor())?;
+    after_chunk()?;
+    Ok(value_bytes)
 }
 
 fn file_bytes(path: &Path) -> std::io::Result<u64> {

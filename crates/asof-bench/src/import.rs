@@ -4,10 +4,11 @@ use core::cell::Cell;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::SyncSender;
 
 use asof_env::{Clock as _, SystemClock};
 use asof_store::engine::Batch;
-use asof_store::{Options, Store};
+use asof_store::{Backfill, Op, Options, Store};
 use redb::Durability;
 
 use crate::bare::Bare;
@@ -128,13 +129,30 @@ pub(crate) fn import_here(file: &Path, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Reads on a thread of its own, so that the next chunk is parsed while one is written.
 fn into_store(store: &Store, file: &Path) -> Result<u64> {
     let space = data::space()?;
     store.create_importing_space(&space, data::actor())?;
+    let total = std::thread::scope(|scope| {
+        let (send, chunks) = std::sync::mpsc::sync_channel(1);
+        let reader = scope.spawn(move || read_chunks(file, &send));
+        for chunk in chunks {
+            store.import(&space, chunk)?;
+        }
+        reader
+            .join()
+            .unwrap_or_else(|_| Err("the reader panicked".into()))
+    })?;
+    store.go_live(&space, data::actor())?;
+    Ok(total)
+}
+
+/// Hands the commits of the file on, a chunk at a time; returns the bytes of its values.
+fn read_chunks(file: &Path, chunks: &SyncSender<Vec<Backfill>>) -> Result<u64> {
     let (mut chunk, mut bytes, mut total) = (Vec::new(), 0_usize, 0_u64);
     outages::read(file, |commit| {
         for (_, op) in &commit.writes {
-            if let asof_store::Op::Put(value) = op {
+            if let Op::Put(value) = op {
                 bytes += value.bytes.len();
                 total += value.bytes.len() as u64;
             }
@@ -142,14 +160,11 @@ fn into_store(store: &Store, file: &Path) -> Result<u64> {
         chunk.push(commit);
         if bytes >= CHUNK_BYTES {
             bytes = 0;
-            store.import(&space, core::mem::take(&mut chunk))?;
+            chunks.send(core::mem::take(&mut chunk))?;
         }
         Ok(())
     })?;
-    if !chunk.is_empty() {
-        store.import(&space, chunk)?;
-    }
-    store.go_live(&space, data::actor())?;
+    chunks.send(chunk)?;
     Ok(total)
 }
 

@@ -6,6 +6,7 @@
 mod bare;
 mod commit;
 mod data;
+mod http;
 mod import;
 mod machine;
 mod measure;
@@ -58,6 +59,22 @@ enum What {
     Commit,
     /// Import of a file of history.
     Import,
+    /// Reads over HTTP beside PostgreSQL and a bare hyper responder; the cost of logs.
+    Http,
+    /// Serves the store in a folder until its input ends: what `http` asks.
+    #[command(hide = true)]
+    ServeHere {
+        /// Filter of the log; none where empty.
+        log: String,
+        /// Where the store is.
+        dir: PathBuf,
+    },
+    /// A bare responder, until its input ends.
+    #[command(hide = true)]
+    LimitHere {
+        /// Not used.
+        dir: PathBuf,
+    },
     /// What a child of `import` does.
     #[command(hide = true)]
     ImportHere {
@@ -70,8 +87,11 @@ enum What {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    if let What::ImportHere { file, dir } = &arguments.what {
-        return import::import_here(file, dir);
+    match &arguments.what {
+        What::ImportHere { file, dir } => return import::import_here(file, dir),
+        What::ServeHere { log, dir } => return http::serve::store(dir, log),
+        What::LimitHere { .. } => return http::serve::limit(),
+        _ => {}
     }
     let mut report = Report {
         machine: machine::describe(),
@@ -115,11 +135,7 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         let sizes: &[u64] = if quick {
             &[10_000]
         } else {
-            if std::env::var_os("SMALL").is_some() {
-                &[10_000, 100_000]
-            } else {
-                &[10_000, 100_000, 1_000_000]
-            }
+            &[10_000, 100_000, 1_000_000]
         };
         for &size in sizes {
             point::by_keys(report, &[size], effort)?;
@@ -138,9 +154,18 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         }
         tell(report, arguments, told)?;
     }
+    if all || matches!(arguments.what, What::Http) {
+        let effort = http::Effort {
+            rounds: if quick { 3 } else { 9 },
+            requests: if quick { 2_000 } else { 16_000 },
+            connections: 16,
+        };
+        http::run(report, effort)?;
+        tell(report, arguments, told)?;
+    }
     if all || matches!(arguments.what, What::Commit) {
         let effort = commit::Effort {
-            rounds: if quick { 3 } else { 9 },
+            rounds: if quick { 3 } else { 15 },
             single: if quick { 20 } else { 100 },
             each: if quick { 10 } else { 50 },
         };

@@ -37,6 +37,41 @@ pub(crate) fn busy<T>(work: impl FnOnce() -> Result<T>) -> Result<(Duration, T)>
     Ok((busy_so_far()?.saturating_sub(start), done))
 }
 
+/// How long the process `id` and its children were busy so far, in nanoseconds.
+pub(crate) fn busy_nanos(id: u32) -> Result<u64> {
+    let mut nanos = 0;
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        if process == id || parent_of(process) == Some(id) {
+            nanos += threads_nanos(process).unwrap_or_default();
+        }
+    }
+    Ok(nanos)
+}
+
+/// The fourth field of `stat`; the second, a name, may hold anything but ends at the last bracket.
+fn parent_of(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(1)?
+        .parse()
+        .ok()
+}
+
+fn threads_nanos(process: u32) -> Option<u64> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).ok()?;
+    let each = threads.filter_map(|thread| {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    Some(each.sum())
+}
+
 /// How long `work` takes.
 pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
     let start = now();

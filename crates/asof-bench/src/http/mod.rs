@@ -1,0 +1,206 @@
+//! The service over HTTP, beside PostgreSQL answering the same question, and beside the limit of
+//! the stack underneath.
+
+mod client;
+mod postgres;
+pub(crate) mod serve;
+
+use std::path::Path;
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use self::client::{Connection, Crowd, http_complete};
+use self::postgres::Postgres;
+use self::serve::Served;
+use crate::data::{self, Shape};
+use crate::measure::{Result, Shuffle, alternate, busy_nanos, float};
+use crate::report::{Bound, Comparison, Report, Unit};
+
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    /// Requests of a pass.
+    pub(crate) requests: u64,
+    pub(crate) connections: usize,
+}
+
+/// Ten versions of each of 10,000 keys.
+const SHAPE: Shape = Shape {
+    keys: 10_000,
+    commits: 100,
+    writes: 1_000,
+};
+
+/// Runs all of it.
+pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let dir = tempfile::tempdir()?;
+    data::fill_store(dir.path(), SHAPE)?;
+    let served = Served::start(&["serve-here", ""], dir.path())?;
+    let limit = Served::start(&["limit-here"], dir.path())?;
+    let mut ours = http_crowd(&runtime, &served, effort, Plain::No)?;
+    let compare = |ours: &mut Crowd, peer: &mut Crowd| {
+        alternate(
+            effort.rounds,
+            || runtime.block_on(ours.pass()),
+            || runtime.block_on(peer.pass()),
+        )
+    };
+    let add = |report: &mut Report, name: &str, what: String, bound, series| {
+        report.comparisons.push(Comparison {
+            name: format!("http/{name}"),
+            what,
+            bound,
+            unit: Unit::Rate,
+            series,
+        });
+    };
+
+    match postgres::find() {
+        None => report
+            .skipped
+            .push("http/postgresql: no PostgreSQL under /usr/lib/postgresql".to_owned()),
+        Some(bin) => {
+            let (server, mut peer) = postgres_crowd(&runtime, &bin, effort)?;
+            let series = compare(&mut ours, &mut peer)?;
+            let what = format!(
+                "reads as of a moment over HTTP / the same question to PostgreSQL {}, {} connections",
+                version_of(&bin),
+                effort.connections
+            );
+            add(report, "postgresql", what, Bound::AtLeast(2.0), series);
+            report.comparisons.push(Comparison {
+                name: "http/postgresql/processor".to_owned(),
+                what: "processor time of the server for an answer / of PostgreSQL".to_owned(),
+                bound: Bound::None,
+                unit: Unit::Nanos,
+                series: alternate(
+                    effort.rounds,
+                    || busy_each(&runtime, served.id(), &mut ours, effort),
+                    || busy_each(&runtime, server.id(), &mut peer, effort),
+                )?,
+            });
+        }
+    }
+
+    let mut bare = http_crowd(&runtime, &limit, effort, Plain::No)?;
+    let series = compare(&mut ours, &mut bare)?;
+    let what = "the same reads / a bare hyper responder of the same payload".to_owned();
+    add(report, "limit", what, Bound::None, series);
+    let mut latest = http_crowd(&runtime, &served, effort, Plain::Yes)?;
+    let series = compare(&mut latest, &mut ours)?;
+    let what = "reads at latest / reads as of a moment".to_owned();
+    add(report, "latest", what, Bound::None, series);
+    drop(served);
+    logged(report, &runtime, &dir, effort)
+}
+
+/// Nanoseconds that a server is busy for one answer: unlike the rate, it does not depend on what
+/// else the machine does.
+fn busy_each(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) -> Result<f64> {
+    let before = busy_nanos(server)?;
+    runtime.block_on(crowd.pass())?;
+    let after = busy_nanos(server)?;
+    Ok(float(after.saturating_sub(before)) / float(effort.requests))
+}
+
+/// The cost of what is told of each request.
+fn logged(report: &mut Report, runtime: &Runtime, dir: &TempDir, effort: Effort) -> Result<()> {
+    for filter in ["info", "debug"] {
+        // A store is open in one process at a time, so the other one is a copy.
+        let copy = tempfile::tempdir()?;
+        std::fs::copy(
+            dir.path().join("store.asof"),
+            copy.path().join("store.asof"),
+        )?;
+        let plain = Served::start(&["serve-here", ""], dir.path())?;
+        let talkative = Served::start(&["serve-here", filter], copy.path())?;
+        let mut with = http_crowd(runtime, &talkative, effort, Plain::No)?;
+        let mut without = http_crowd(runtime, &plain, effort, Plain::No)?;
+        let series = alternate(
+            effort.rounds,
+            || runtime.block_on(with.pass()),
+            || runtime.block_on(without.pass()),
+        )?;
+        report.comparisons.push(Comparison {
+            name: format!("http/log-{filter}"),
+            what: format!("reads with a log of level {filter} / without a log"),
+            bound: Bound::None,
+            unit: Unit::Rate,
+            series,
+        });
+    }
+    Ok(())
+}
+
+/// Whether a read names its moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Plain {
+    Yes,
+    No,
+}
+
+/// Key and moment of each request of a pass, the same for all.
+fn questions(effort: Effort) -> impl Iterator<Item = Result<(asof_store::Key, u64)>> {
+    let mut shuffle = Shuffle::new(3);
+    let first = SHAPE.keys / SHAPE.writes;
+    (0..effort.requests).map(move |_| {
+        let key = data::key(shuffle.below(SHAPE.keys))?;
+        let commit = first + shuffle.below(SHAPE.commits - first);
+        Ok((key, data::moment(commit).as_micros()))
+    })
+}
+
+fn http_crowd(runtime: &Runtime, served: &Served, effort: Effort, plain: Plain) -> Result<Crowd> {
+    let requests = questions(effort).map(|question| {
+        let (key, at) = question?;
+        let as_of = match plain {
+            Plain::Yes => String::new(),
+            Plain::No => format!("?as_of={at}"),
+        };
+        let head = format!(
+            "GET /v1/spaces/bench/keys/{key}{as_of} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            served.address
+        );
+        Ok(head.into_bytes())
+    });
+    let requests = requests.collect::<Result<_>>()?;
+    let connections = runtime.block_on(async {
+        let mut connections = Vec::with_capacity(effort.connections);
+        for _ in 0..effort.connections {
+            connections.push(Connection::open(served.address, http_complete).await?);
+        }
+        Result::Ok(connections)
+    })?;
+    Ok(Crowd::new(connections, requests))
+}
+
+fn postgres_crowd(runtime: &Runtime, bin: &Path, effort: Effort) -> Result<(Postgres, Crowd)> {
+    let server = Postgres::start(bin)?;
+    let requests = questions(effort).map(|question| {
+        let (key, at) = question?;
+        postgres::ask(key.as_str(), at)
+    });
+    let requests = requests.collect::<Result<_>>()?;
+    let connections = runtime.block_on(async {
+        server.load(SHAPE).await?;
+        let mut connections = Vec::with_capacity(effort.connections);
+        for _ in 0..effort.connections {
+            connections.push(server.connect().await?);
+        }
+        Result::Ok(connections)
+    })?;
+    Ok((server, Crowd::new(connections, requests)))
+}
+
+/// The version in `/usr/lib/postgresql/<version>/bin`.
+fn version_of(bin: &Path) -> String {
+    let version = bin.parent().and_then(Path::file_name);
+    version.map_or_else(String::new, |version| {
+        version.to_string_lossy().into_owned()
+    })
+}
