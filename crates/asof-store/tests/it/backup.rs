@@ -1,5 +1,7 @@
 //! Backups: consistent while writers go on, whole or refused.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 

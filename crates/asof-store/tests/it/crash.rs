@@ -122,13 +122,21 @@ fn work() -> Vec<Step> {
 /// All that can be seen of a store, but for how far closed is. With the audit log, so a control
 /// action and its record are there together or not at all.
 fn note(store: &Store) -> String {
-    let mut all = format!(
-        "{:?}\n{:?}\n{:?}\n",
+    let mut all = String::new();
+    let mut add = |text: String| {
+        all += &text;
+        all.push('\n');
+    };
+    add(format!(
+        "{:?}\n{:?}\n{:?}",
         store.spaces(),
         store.cap(),
         store.pins()
-    );
-    all += &format!("{:?}\n", store.control_log(0, 1_000).expect("readable"));
+    ));
+    add(format!(
+        "{:?}",
+        store.control_log(0, 1_000).expect("readable")
+    ));
     let live_and_pending = [
         store.log(&LogRange {
             after: Cursor::START,
@@ -139,7 +147,7 @@ fn note(store: &Store) -> String {
     ];
     for page in live_and_pending {
         for commit in page.expect("readable").commits {
-            all += &format!("{commit:?}\n");
+            add(format!("{commit:?}"));
         }
     }
     let view = store.view(AsOf::Preview(Timestamp::MAX)).expect("readable");
@@ -153,7 +161,7 @@ fn note(store: &Store) -> String {
         let Ok(page) = view.scan(&info.name, &everything) else {
             continue;
         };
-        all += &format!("{:?}\n", page.value);
+        add(format!("{:?}", page.value));
         for name in ["k", "once", "new", "gone", "h0", "h1", "h2"] {
             let range = HistoryRange {
                 from: info.floor,
@@ -163,12 +171,12 @@ fn note(store: &Store) -> String {
             let history = view
                 .history(&info.name, &key(name), &range)
                 .expect("readable");
-            all += &format!("{history:?}\n");
+            add(format!("{history:?}"));
         }
     }
     for n in 1..9 {
         let source = store.source(&space("x"), &format!("source {n}"));
-        all += &format!("{:?}\n", source.unwrap_or_default());
+        add(format!("{:?}", source.unwrap_or_default()));
     }
     all
 }
@@ -193,7 +201,7 @@ fn start(disk: SimDisk) -> Attempt {
     if let Some(store) = &store {
         told.store(store.time().closed.as_micros(), Ordering::Relaxed);
         let told = told.clone();
-        let hook = move |time: asof_store::StoreTime, _: u64| {
+        let hook = move |time: asof_store::StoreTime, _| {
             let before = told.swap(time.closed.as_micros(), Ordering::Relaxed);
             assert!(before <= time.closed.as_micros(), "closed never steps back");
         };

@@ -1,5 +1,7 @@
 //! Flipped bytes and cut files give the right answer or `Corrupt`, never a wrong one.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::sync::Arc;
 
 use asof_env::testing::{ManualClock, SimDisk};

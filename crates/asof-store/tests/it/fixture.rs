@@ -1,5 +1,7 @@
 //! A store file of each released format, which must keep opening and reading the same.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Bad input is refused with a clear error and changes nothing.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
 use std::time::Duration;
 
 use asof_env::storage::{DiskFile, OsFile, WhenMissing};

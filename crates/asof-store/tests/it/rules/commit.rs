@@ -340,3 +340,22 @@ fn a_refused_commit_leaves_nothing_behind() {
     let receipt = world.store.commit(now(vec![put("s", "k", "1")])).unwrap();
     assert_eq!(receipt.id.as_u64(), 2);
 }
+
+#[test]
+fn an_outcome_is_remembered_for_a_week_and_then_forgotten() {
+    let world = Stepped::new(at(START));
+    let request = keyed("key", now(vec![put("s", "k", "1")]));
+    let first = world.store.commit(request.clone()).unwrap();
+    let sweep = || (0..6).for_each(|_| drop(world.pass(4 * SECOND)));
+    world.pass(Duration::from_hours(7 * 24 - 1));
+    sweep();
+    assert_eq!(world.store.commit(request.clone()).unwrap().id, first.id);
+    world.pass(Duration::from_hours(2));
+    sweep();
+    let second = world.store.commit(request.clone()).unwrap();
+    assert!(!second.replayed && second.id > first.id);
+    // The new outcome is not forgotten with the old one.
+    sweep();
+    assert_eq!(world.store.commit(request).unwrap().id, second.id);
+    assert_eq!(world.store.verify(&mut |_| {}).unwrap().problems, [""; 0]);
+}

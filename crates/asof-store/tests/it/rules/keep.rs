@@ -125,7 +125,7 @@ fn a_floor_is_durable_before_anything_below_it_is_deleted() {
                 match text(&found, moment(seconds)) {
                     Ok(value) => {
                         let n = seconds.checked_sub(1).map(|n| n.min(9).to_string());
-                        assert_eq!(value, n)
+                        assert_eq!(value, n);
                     }
                     Err(error) => assert_eq!(error.kind().as_str(), "BelowFloor"),
                 }

@@ -232,3 +232,35 @@ fn a_read_above_closed_is_refused_and_a_preview_of_it_has_no_validity() {
     let view = world.store.view(AsOf::Preview(Timestamp::MAX)).unwrap();
     assert_eq!(view.get(&space("s"), &key("k")).unwrap().validity, None);
 }
+
+#[test]
+fn a_view_of_an_engine_that_failed_answers_rightly_or_not_at_all() {
+    let world = Stepped::new(at(START));
+    world.store.commit(now(vec![put("s", "k", "1")])).unwrap();
+    let view = world.store.view(AsOf::Latest).unwrap();
+    world.disk.fail_sync_at(world.disk.syncs());
+    assert_kind(
+        world.store.commit(now(vec![put("s", "k", "2")])),
+        "Unavailable",
+    );
+    // The file is opened again and written while the old view is still held.
+    world.pass(2 * SECOND);
+    for n in 3..40 {
+        world
+            .store
+            .commit(now(vec![put("s", "k", &n.to_string().repeat(3_000))]))
+            .unwrap();
+        match view.get(&space("s"), &key("k")) {
+            Ok(read) => assert_eq!(&read.value.unwrap().bytes[..], b"1"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable),
+        }
+    }
+    let told = text(&world, AsOf::Latest);
+    // Letting go of it writes nothing into the file that the new engine owns.
+    let (written, syncs) = (world.disk.writes(), world.disk.syncs());
+    drop(view);
+    assert_eq!((world.disk.writes(), world.disk.syncs()), (written, syncs));
+    let world = world.reopen();
+    assert_eq!(text(&world, AsOf::Latest), told);
+    assert_eq!(world.store.verify(&mut |_| {}).unwrap().problems, [""; 0]);
+}
