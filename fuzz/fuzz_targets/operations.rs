@@ -12,7 +12,7 @@ mod model;
 mod oracle;
 #[path = "../../crates/asof-store/tests/it/record.rs"]
 mod record;
-#[path = "../../crates/asof-store/tests/it/run.rs"]
+#[path = "../../crates/asof-store/tests/it/run/mod.rs"]
 mod run;
 #[path = "../../crates/asof-store/tests/it/steps.rs"]
 mod steps;

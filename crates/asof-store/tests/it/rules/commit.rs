@@ -346,7 +346,11 @@ fn an_outcome_is_remembered_for_a_week_and_then_forgotten() {
     let world = Stepped::new(at(START));
     let request = keyed("key", now(vec![put("s", "k", "1")]));
     let first = world.store.commit(request.clone()).unwrap();
-    let sweep = || (0..6).for_each(|_| drop(world.pass(4 * SECOND)));
+    let sweep = || {
+        for _ in 0..6 {
+            world.pass(4 * SECOND);
+        }
+    };
     world.pass(Duration::from_hours(7 * 24 - 1));
     sweep();
     assert_eq!(world.store.commit(request.clone()).unwrap().id, first.id);

@@ -4,120 +4,22 @@
 //! noted after each step. With a failure in it the same work runs the same up to there, so what
 //! is found afterwards has to be one of two notes: before the step under way, or after it.
 
+mod retention;
+mod work;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use asof_env::testing::{ManualClock, SimDisk};
-use asof_store::{
-    Amendment, AsOf, Backfill, CommitRequest, Cursor, DryRun, Health, HistoryRange, IdempotencyKey,
-    LogRange, PinRequest, Result, Retention, ScanRange, Store, WithValues,
-};
-use asof_time::{Sequence, Timestamp};
+use asof_store::{AsOf, Cursor, Health, HistoryRange, LogRange, ScanRange, Store, WithValues};
+use asof_time::Timestamp;
 
 use crate::dice::for_seeds;
 use crate::run::SECOND;
 use crate::steps::Stepped;
-use crate::world::{START, actor, at, delete, key, later, now, put, space};
-
-type Step = Box<dyn Fn(&Store) -> Result<()>>;
-
-fn step<T: 'static>(work: impl Fn(&Store) -> Result<T> + 'static) -> Step {
-    Box::new(move |store| work(store).map(|_| ()))
-}
-
-fn commit(request: CommitRequest) -> Step {
-    step(move |store| store.commit(request.clone()))
-}
-
-fn id(number: u64) -> Sequence {
-    Sequence::new(number).expect("an id")
-}
-
-fn backfill(n: u64) -> Backfill {
-    Backfill {
-        source_id: format!("source {n}"),
-        at: at(n * 1_000),
-        author: "history".into(),
-        message: format!("history {n}"),
-        writes: vec![(
-            key(&format!("h{}", n % 3)),
-            put("x", "x", &n.to_string()).op,
-        )],
-    }
-}
-
-/// Every kind of change. A tenth of a second passes before each.
-fn work() -> Vec<Step> {
-    let soon = |millis: u64| at(START).saturating_add(Duration::from_millis(millis));
-    let big = "x".repeat(9_000);
-    let once = CommitRequest {
-        idempotency: Some(IdempotencyKey::new("once").expect("a key")),
-        ..now(vec![put("a", "once", "1")])
-    };
-    let by = || actor("crash");
-    let pin = |name: &str, ttl| {
-        let request = PinRequest {
-            name: name.into(),
-            owner: "tester".into(),
-            reason: String::new(),
-            at: Some(Timestamp::MIN),
-            ttl,
-        };
-        step(move |store| store.create_pin(request.clone()))
-    };
-    let amendment = Amendment {
-        effective: Some(soon(4_000)),
-        message: Some("moved".into()),
-        writes: Some(vec![put("a", "k", "moved"), put("b", "new", "moved")]),
-    };
-    vec![
-        // Holds all history, so that opening the store has nothing to drop.
-        pin("hold", Duration::from_hours(1)),
-        commit(now(vec![put("a", "k", "1")])),
-        commit(now(vec![
-            put("a", "k", "2"),
-            put("b", "k", &big),
-            put("c", "k", "1"),
-        ])),
-        commit(later(
-            soon(2_500),
-            vec![put("a", "k", "later"), put("b", "k", "later")],
-        )),
-        commit(later(soon(3_000), vec![put("a", "gone", "never")])),
-        step(move |store| store.amend(id(5), amendment.clone(), by())),
-        step(move |store| store.cancel(id(6), by())),
-        commit(once),
-        step(move |store| store.create_importing_space(&space("x"), by())),
-        step(|store| store.import(&space("x"), (1..5).map(backfill).collect())),
-        step(|store| store.import(&space("x"), (3..9).map(backfill).collect())),
-        step(move |store| store.go_live(&space("x"), by())),
-        step(move |store| {
-            let policy = Retention::KeepFor(SECOND);
-            store.set_retention(&space("x"), policy, by(), DryRun::No)
-        }),
-        step(move |store| store.set_cap(store.time().closed, by(), DryRun::No)),
-        pin("job", Duration::from_hours(1)),
-        pin("brief", Duration::from_millis(250)),
-        step(move |store| store.clear_cap(by(), DryRun::No)),
-        commit(now(vec![
-            delete("a", "k"),
-            delete("a", "never"),
-            put("c", "k", "3"),
-        ])),
-        step(move |store| store.release_pin("job", by(), DryRun::No)),
-        step(move |store| {
-            let policy = Retention::Sparse {
-                dense: SECOND,
-                every: SECOND,
-            };
-            store.set_retention(&space("a"), policy, by(), DryRun::No)
-        }),
-        step(Store::tick),
-        commit(now(vec![put("a", "k", "last")])),
-        step(Store::tick),
-    ]
-}
+use crate::world::{START, at, key, now, put, space};
+use work::{Step, work};
 
 /// All that can be seen of a store, but for how far closed is. With the audit log, so a control
 /// action and its record are there together or not at all.
@@ -420,103 +322,5 @@ fn any_sync_may_fail_and_the_store_recovers_without_losing_a_commit() {
         let disk = SimDisk::new();
         disk.fail_sync_at(n);
         assert_survives(&work, &notes, disk, &format!("sync {n} fails"));
-    }
-}
-
-/// A store with history that a pass of retention is about to drop.
-fn with_old_history() -> (Arc<ManualClock>, Vec<u8>, Vec<Timestamp>) {
-    let world = Stepped::new(at(START));
-    let mut moments = Vec::new();
-    for n in 0..12 {
-        let value = n.to_string();
-        let writes = match n % 4 {
-            3 => vec![delete("a", "k"), put("b", "k", &value)],
-            _ => vec![
-                put("a", "k", &value),
-                put("a", &value, &value),
-                put("b", "l", &value),
-            ],
-        };
-        world.store.commit(now(writes)).expect("writable");
-        moments.push(world.pass(SECOND));
-    }
-    let sparse = Retention::Sparse {
-        dense: 3 * SECOND,
-        every: 2 * SECOND,
-    };
-    for (name, policy) in [("a", sparse), ("b", Retention::KeepFor(4 * SECOND))] {
-        let outcome = world
-            .store
-            .set_retention(&space(name), policy, actor("space"), DryRun::No);
-        outcome.expect("a policy");
-    }
-    let Stepped { clock, disk, store } = world;
-    drop(store);
-    (clock, disk.bytes(), moments)
-}
-
-/// What is readable in both spaces at each moment; `None` where it was dropped.
-fn readable(store: &Store, moments: &[Timestamp]) -> Vec<Option<String>> {
-    let mut all = Vec::new();
-    let names = [("a", "k"), ("a", "0"), ("a", "9"), ("b", "k"), ("b", "l")];
-    for at in moments {
-        for (name, k) in names {
-            let read = store
-                .view(AsOf::At(*at))
-                .and_then(|v| v.get(&space(name), &key(k)));
-            all.push(match read {
-                Ok(read) => {
-                    assert!(read.validity.is_some_and(|validity| validity.contains(*at)));
-                    Some(format!("{:?}", read.value))
-                }
-                Err(error) => {
-                    assert_eq!(error.kind().as_str(), "BelowFloor", "{error}");
-                    None
-                }
-            });
-        }
-    }
-    all
-}
-
-#[test]
-fn power_may_fail_at_any_operation_of_a_retention_pass() {
-    let (clock, bytes, moments) = with_old_history();
-    let pass = |disk: Arc<SimDisk>| {
-        let world = Stepped::open(&clock, disk)?;
-        for _ in 0..8 {
-            world.store.tick()?;
-        }
-        Ok::<_, asof_store::Error>(world)
-    };
-    let disk = Arc::new(SimDisk::with_bytes(bytes.clone()));
-    let world = pass(disk.clone()).expect("a whole pass");
-    let kept = readable(&world.store, &moments);
-    assert!(kept.iter().any(Option::is_none) && kept.iter().any(Option::is_some));
-    drop(world);
-    let all = {
-        let file = Arc::new(SimDisk::with_bytes(bytes.clone()));
-        let options = crate::steps::options(&clock);
-        let unswept = Store::open_file(file, options).expect("it opens");
-        readable(&unswept, &moments)
-    };
-    for cut in 0..disk.operations() {
-        let broken = Arc::new(SimDisk::with_bytes(bytes.clone()));
-        broken.lose_power_at(cut);
-        drop(pass(broken.clone()));
-        for seed in 0..2 {
-            let image = Arc::new(broken.after_crash(cut * 10 + seed));
-            let again = pass(image).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
-            let found = readable(&again.store, &moments);
-            assert_eq!(found, kept, "cut at {cut}");
-            for (found, told) in found.iter().zip(&all) {
-                assert!(
-                    found.is_none() || told.is_none() || found == told,
-                    "cut at {cut}"
-                );
-            }
-            let report = again.store.verify(&mut |_| {}).expect("readable");
-            assert_eq!(report.problems, [""; 0], "cut at {cut}");
-        }
     }
 }
