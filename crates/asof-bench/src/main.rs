@@ -1,4 +1,4 @@
-//! The benchmarks: the store beside bare redb, and its server beside PostgreSQL, in turns.
+//! The benchmarks: the store beside bare redb, and its server beside `PostgreSQL`, in turns.
 //!
 //! The only crate that compiles peers. It never asserts absolute times: every comparison is a
 //! ratio of two things measured in one run, and a missed bound is told, not failed on.
@@ -59,7 +59,7 @@ enum What {
     Commit,
     /// Import of a file of history.
     Import,
-    /// Reads over HTTP beside PostgreSQL and a bare hyper responder; the cost of logs.
+    /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
     #[command(hide = true)]
