@@ -119,7 +119,15 @@ fn reproduce() -> String {
         })
         .next()
         .unwrap_or_default();
-    format!("cargo run --release -p asof-bench -- {}", plain.join(" "))
+    // What else the figures depend on: how it was built, and what was imported.
+    let lto = std::env::var("CARGO_PROFILE_RELEASE_LTO")
+        .map(|lto| format!("CARGO_PROFILE_RELEASE_LTO={lto} "));
+    let file = std::env::var_os("ASOF_OUTAGES").map_or("", |_| "ASOF_OUTAGES=FILE ");
+    format!(
+        "{}{file}cargo run --release -p asof-bench -- {}",
+        lto.unwrap_or_default(),
+        plain.join(" ")
+    )
 }
 
 fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
