@@ -38,6 +38,11 @@ pub(crate) fn opener(dir: &Path, options: &Options) -> Result<Opener> {
     Ok(engine_opener(file, options, WhenEmpty::Refuse))
 }
 
+/// Whether there is a store in `dir`.
+pub(crate) fn holds_store(dir: &Path) -> bool {
+    dir.join(FILE).exists()
+}
+
 fn open_file(path: &Path, missing: WhenMissing) -> Result<Arc<dyn DiskFile>> {
     let file = OsFile::open(path, missing).map_err(|error| unopened(path, &error))?;
     Ok(Arc::new(file))
@@ -83,7 +88,7 @@ impl Unfinished {
     /// Prepares `dir`, which must not hold a store.
     pub(crate) fn begin(dir: &Path) -> Result<Self> {
         create_dir(dir)?;
-        if dir.join(FILE).exists() {
+        if holds_store(dir) {
             return Err(Error::conflict(format!(
                 "{} holds a store already; restore into another folder",
                 dir.display()

@@ -14,6 +14,9 @@ mod control;
 mod disk;
 mod error;
 mod feed;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod name;
 mod options;
 mod prepare;

@@ -131,10 +131,7 @@ impl Writer {
                  clock right and restart, or accept it with `asof time accept-clock`"
             ));
         } else if behind > 2 * CEILING_AHEAD {
-            self.alarm = Some(format!(
-                "the clock says {wall}, behind the store's own {ceiling}: timestamps go on from \
-                 there, one microsecond at a time, until the clock has caught up"
-            ));
+            self.alarm = Some(clock_is_behind(wall, ceiling));
         } else if !behind.is_zero() {
             self.wait_for = Some(ceiling);
         }
@@ -350,6 +347,10 @@ impl Writer {
         self.settle(stage)?;
         self.guard = ClockGuard::new(self.options.clock.as_ref(), self.options.clock_jump_limit);
         self.mode = Mode::Writable;
+        let last = self.sequencer.last();
+        if last.since(clock) > 2 * CEILING_AHEAD {
+            self.alarm = Some(clock_is_behind(clock, last));
+        }
         self.tell_health();
         Ok(())
     }
@@ -442,6 +443,13 @@ impl Writer {
         };
         self.published.set_health(health);
     }
+}
+
+fn clock_is_behind(wall: Timestamp, store: Timestamp) -> String {
+    format!(
+        "the clock says {wall}, behind the store's own {store}: timestamps go on from there, one \
+         microsecond at a time, until the clock has caught up"
+    )
 }
 
 /// A refusal before anything was written.

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
-    completions::Completions, delete::Delete, diff::Diff, get::Get, history::History, log::Log,
-    ls::Ls, pin::PinCommand, put::Put, restore::Restore, serve::Serve, space::SpaceCommand,
-    time::Time, token::TokenCommand, verify::Verify,
+    completions::Completions, delete::Delete, demo::Demo, diff::Diff, get::Get, history::History,
+    import::ImportCommand, log::Log, ls::Ls, pin::PinCommand, put::Put, restore::Restore,
+    serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -95,6 +95,9 @@ pub(crate) enum Command {
     Cancel(Cancel),
     #[command(subcommand)]
     Space(SpaceCommand),
+    #[command(subcommand)]
+    Import(ImportCommand),
+    Demo(Demo),
     Time(Time),
     #[command(subcommand)]
     Cap(CapCommand),

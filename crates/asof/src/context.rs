@@ -21,6 +21,13 @@ enum Target<'a> {
     Folder(&'a Path),
 }
 
+/// What happens where `--data` names a folder without a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Missing {
+    Refuse,
+    Create,
+}
+
 /// What a command works with.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -41,8 +48,19 @@ impl Context {
         }
     }
 
-    /// A client of the server, or of the folder, that the arguments name.
+    /// A client of the server, or of the folder, that the arguments name. A folder must hold a
+    /// store already.
     pub(crate) fn client(&mut self) -> Result<Client, Failure> {
+        self.client_where(Missing::Refuse)
+    }
+
+    /// As [`client`](Self::client), for commands that may be the first of all: a folder without a
+    /// store gets one.
+    pub(crate) fn client_of_new(&mut self) -> Result<Client, Failure> {
+        self.client_where(Missing::Create)
+    }
+
+    fn client_where(&mut self, missing: Missing) -> Result<Client, Failure> {
         let author = self.author();
         let transport: Arc<dyn Transport> = match self.target()? {
             Target::Server(url) => {
@@ -53,7 +71,7 @@ impl Context {
                 Arc::new(HttpTransport::new(url, &trust).map_err(asof_client::Error::from)?)
             }
             Target::Folder(_) => {
-                let store = self.store()?;
+                let store = self.store_where(missing)?;
                 Arc::new(LocalTransport::new(crate::local::router(store))?)
             }
         };
@@ -64,18 +82,22 @@ impl Context {
         })
     }
 
-    /// The store in the folder that `--data` names, opened once. It must be there already: a
-    /// mistyped folder shall not turn into an empty store.
+    /// The store in the folder that `--data` names, opened once. It must be there already: what
+    /// only looks shall not turn a mistyped folder into an empty store.
     pub(crate) fn store(&mut self) -> Result<Store, Failure> {
+        self.store_where(Missing::Refuse)
+    }
+
+    fn store_where(&mut self, missing: Missing) -> Result<Store, Failure> {
         if let Some(store) = &self.store {
             return Ok(store.clone());
         }
         let dir = self
             .data()
             .ok_or_else(|| Failure::usage("pass --data DIR, the folder of the store"))?;
-        if !dir.is_dir() {
+        if missing == Missing::Refuse && !Store::is_in(dir) {
             return Err(Failure::usage(format!(
-                "there is no folder `{}`: `asof serve --data` makes a new store",
+                "there is no store in `{}`: `asof put`, `asof import` or `asof serve` makes one",
                 dir.display()
             )));
         }

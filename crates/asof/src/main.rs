@@ -6,20 +6,12 @@ mod context;
 mod failure;
 mod files;
 mod human;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command that imports is not written yet")
-)]
 mod import;
 mod local;
 mod output;
 mod progress;
 mod show;
 mod table;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command that shows a demo is not written yet")
-)]
 mod testrepo;
 
 use std::process::ExitCode;

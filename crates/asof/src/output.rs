@@ -42,8 +42,7 @@ impl Output {
         }
     }
 
-    /// Output to writers of a test's own.
-    #[cfg(test)]
+    /// Output to writers of the caller's own.
     pub(crate) fn to(format: Format, results: Box<dyn Write>, notes: Box<dyn Write>) -> Self {
         Self {
             format,

@@ -25,6 +25,7 @@ const STEP_SECONDS_MAX: u64 = 2 * 60 * 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hash {
     Sha1,
+    #[cfg_attr(not(test), expect(dead_code, reason = "only tests care"))]
     Sha256,
 }
 

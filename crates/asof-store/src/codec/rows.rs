@@ -380,6 +380,9 @@ impl SpaceRecord {
             },
             _ => return Err(row.bad("has an unknown retention")),
         };
+        if matches!(retention, Retention::Sparse { every, .. } if every.is_zero()) {
+            return Err(row.bad("keeps instants that are no distance apart"));
+        }
         let floor = row.moment()?;
         let sparse_since = row.moment()?;
         row.finish()?;

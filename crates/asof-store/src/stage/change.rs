@@ -6,6 +6,7 @@ use super::Stage;
 use crate::codec::keys::{self, VersionsOf};
 use crate::codec::rows::{self, LogRecord, Place};
 use crate::prepare::PreparedWrite;
+use crate::view::log;
 use crate::{Actor, ControlAction, Error, ErrorKind, Receipt, Result};
 
 /// An amendment, ready for the writer.
@@ -101,9 +102,9 @@ impl Stage<'_> {
             return Err(cancelled(id));
         }
         let effective = rows::decode_moment(&row, "commit id")?;
-        let row = self.get(&keys::log(effective, id))?.ok_or_else(|| {
-            Error::corrupt(format!("commit {id} is not in the log where its id says"))
-        })?;
+        let row = self
+            .get(&keys::log(effective, id))?
+            .ok_or_else(|| log::missing(&self.state, effective, id))?;
         let record = LogRecord::decode(&row)?;
         if record.backfilled {
             return Err(Error::conflict(format!("commit {id} is imported history")));

@@ -202,7 +202,8 @@ impl Stage<'_> {
             .writes
             .iter()
             .map(|write| write.space)
-            .chain(record.opened.iter().copied());
+            .chain(record.opened.iter().copied())
+            .chain(record.source.iter().map(|source| source.space));
         spaces.try_fold(true, |all, space| {
             let (_, record) = self.state.known_space(self.state.name_of(space)?)?;
             Ok(all && effective < record.floor)

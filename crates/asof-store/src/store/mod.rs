@@ -53,6 +53,11 @@ impl Store {
         Self::with_opener(open, options)
     }
 
+    /// Whether the folder `dir` holds a store.
+    pub fn is_in(dir: &Path) -> bool {
+        disk::holds_store(dir)
+    }
+
     /// Opens an empty store that lives in memory.
     ///
     /// # Errors

@@ -29,6 +29,10 @@ pub(super) fn history(
             None => return Ok(page),
         },
     };
+    if upto < view.as_of && upto < ground.readable.floor() {
+        // What is kept down there is whole states at some instants, not what lies between them.
+        return Ok(page);
+    }
     let rows = view.scene.rows.as_ref();
     // Below the floor only some versions are kept, so they are no history.
     let lowest = range.from.max(ground.readable.floor());

@@ -33,11 +33,31 @@ pub(crate) enum Backfilled {
 
 /// Commits that took effect, up to latest.
 pub(crate) fn log(scene: &Scene, latest: Timestamp, range: &LogRange) -> Result<LogPage> {
+    let floor = floor(&scene.state, range.spaces.as_deref());
+    if range.after.effective < floor {
+        return Err(Error::new(
+            ErrorKind::BelowFloor { floor },
+            format!(
+                "the log is whole from {floor} on, and {} is below that",
+                range.after.effective
+            ),
+        ));
+    }
     let filter = Filter {
         spaces: range.spaces.as_deref(),
         backfilled: Backfilled::OfLiveSpaces,
     };
     page(scene, range.after, latest, range.limit, &filter)
+}
+
+/// From when on the log is whole: a commit is kept for as long as one of its spaces keeps it.
+fn floor(state: &State, spaces: Option<&[SpaceName]>) -> Timestamp {
+    let Some(spaces) = spaces else {
+        return state.log_floor;
+    };
+    let known = spaces.iter().filter_map(|space| state.space(space));
+    let floors = known.map(|(_, record)| record.floor);
+    floors.max().unwrap_or(Timestamp::MIN)
 }
 
 /// Commits above closed.
@@ -157,15 +177,24 @@ pub(crate) fn by_id(scene: &Scene, id: Sequence) -> Result<Commit> {
         ));
     }
     let effective = rows::decode_moment(&place, "commit id")?;
-    let row = state::get(rows, &keys::log(effective, id))?.ok_or_else(|| {
-        Error::corrupt(format!("commit {id} is not in the log where its id says"))
-    })?;
+    let row = state::get(rows, &keys::log(effective, id))?
+        .ok_or_else(|| missing(&scene.state, effective, id))?;
     let commit = commit(&scene.state, effective, id, LogRecord::decode(&row)?)?;
     if commit.backfilled && !is_live(&scene.state, &commit) {
         let message = format!("commit {id} is in a space that is still importing");
         return Err(Error::new(ErrorKind::StillImporting, message));
     }
     Ok(commit)
+}
+
+/// Why a commit is not in the log where its id says. The highest id is kept when its commit is
+/// dropped, since new ones are counted from it.
+pub(crate) fn missing(state: &State, effective: Timestamp, id: Sequence) -> Error {
+    if effective < state.log_floor {
+        let message = format!("commit {id} took effect at {effective} and is no longer kept");
+        return Error::new(ErrorKind::NotFound, message);
+    }
+    Error::corrupt(format!("commit {id} is not in the log where its id says"))
 }
 
 /// A commit as callers see it.

@@ -145,9 +145,8 @@ impl View {
     fn ground(&self, space: &SpaceName) -> Result<Ground> {
         let (id, record) = self.scene.state.live_space(space)?;
         let readable = Readable::new(record);
-        if self.certainty == Certainty::Closed {
-            readable.check(self.as_of)?;
-        }
+        // Previews too: what is left below the floor is no state that there ever was.
+        readable.check(self.as_of)?;
         Ok(Ground { id, readable })
     }
 

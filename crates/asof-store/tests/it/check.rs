@@ -96,7 +96,7 @@ impl Run {
         let question = Question::Get(space.clone(), key.clone());
         let answer = question.ask(&self.world.store, as_of).expect("readable");
         self.recorder
-            .note(&self.world.store, question, as_of, answer);
+            .note(&self.world.store, &question, as_of, answer);
     }
 
     /// A validity is as wide as what is closed and kept allows, and no wider.
@@ -158,7 +158,7 @@ impl Run {
             let next = self.check_page(space, prefix, after.as_ref(), limit, as_of);
             let answer = question.ask(&self.world.store, as_of).expect("readable");
             self.recorder
-                .note(&self.world.store, question, as_of, answer);
+                .note(&self.world.store, &question, as_of, answer);
             match next {
                 Some(next) => after = Some(next),
                 None => return,

@@ -9,7 +9,6 @@ const SEEDS_DEFAULT: u64 = 8;
 #[derive(Debug)]
 pub(crate) enum Dice {
     Seed(SeededRandom),
-    #[allow(dead_code, reason = "only the fuzz targets make one")]
     Bytes(std::vec::IntoIter<u8>),
 }
 

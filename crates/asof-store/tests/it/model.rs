@@ -1,5 +1,8 @@
 //! Random operations against the oracle.
 
+use asof_env::Random as _;
+use asof_env::testing::SeededRandom;
+
 use crate::dice::{Dice, for_each_seed};
 use crate::run::{Run, WithRetention};
 
@@ -35,4 +38,23 @@ fn a_store_that_forgets_answers_as_the_oracle_does_or_says_that_it_forgot() {
     for_each_seed(name, |seed| {
         story(Dice::seed(seed), WithRetention::Yes, STEPS);
     });
+}
+
+/// What the fuzz target `operations` does, with bytes that nobody chose.
+#[test]
+fn any_bytes_are_a_run_that_the_oracle_agrees_with() {
+    for_each_seed("any_bytes_are_a_run_that_the_oracle_agrees_with", |seed| {
+        let mut bytes = vec![0; 600];
+        SeededRandom::new(seed).fill(&mut bytes);
+        bytes_story(bytes);
+    });
+}
+
+pub(crate) fn bytes_story(bytes: Vec<u8>) {
+    let retention = match bytes.first() {
+        Some(first) if first % 2 == 1 => WithRetention::Yes,
+        _ => WithRetention::No,
+    };
+    let steps = (bytes.len() / 12).min(60);
+    story(Dice::Bytes(bytes.into_iter()), retention, steps);
 }

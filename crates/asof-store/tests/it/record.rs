@@ -87,14 +87,14 @@ impl Recorder {
     pub(crate) fn note(
         &mut self,
         store: &Store,
-        question: Question,
+        question: &Question,
         as_of: Timestamp,
         answer: Answer,
     ) {
         let epoch = store.time().epoch;
         let known = self.answers.entry(question.clone()).or_default();
         for other in known.iter().filter(|other| other.epoch == epoch) {
-            other.answer.assert_agrees(&answer, &question);
+            other.answer.assert_agrees(&answer, question);
         }
         known.push(Recorded {
             as_of,

@@ -233,16 +233,16 @@ impl Run {
             let name = format!("key {}", self.numbers);
             request.idempotency = Some(IdempotencyKey::new(name).expect("a key"));
         }
-        self.ask(request);
+        self.ask(&request);
     }
 
     /// Asks for a commit, and holds the outcome against what the oracle expects.
-    fn ask(&mut self, request: CommitRequest) {
-        let expected = self.expect(&request);
+    fn ask(&mut self, request: &CommitRequest) {
+        let expected = self.expect(request);
         let outcome = self.world.store.commit(request.clone());
         match (&outcome, expected) {
             (Ok(receipt), Expected::Taken { effective, opened }) => {
-                self.take(&request, *receipt, effective, opened);
+                self.take(request, *receipt, effective, opened);
             }
             (Ok(receipt), Expected::Known(place)) => {
                 assert!(receipt.replayed);

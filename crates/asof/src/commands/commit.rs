@@ -57,7 +57,7 @@ impl Commit {
         }
         let when = show::When::of(commit.effective_at.map(Timestamp::from));
         let receipt = context
-            .client()?
+            .client_of_new()?
             .commit(&commit, self.idempotency_key.as_deref())?;
         show::receipt(&mut context.out, &receipt, when)?;
         Ok(Exit::Done)

@@ -8,9 +8,11 @@ pub(crate) mod cap;
 pub(crate) mod commit;
 pub(crate) mod completions;
 pub(crate) mod delete;
+pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod get;
 pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod ls;
 pub(crate) mod pin;
@@ -44,6 +46,8 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Amend(command) => command.run(context),
         Command::Cancel(command) => command.run(context),
         Command::Space(command) => command.run(context),
+        Command::Import(command) => command.run(context),
+        Command::Demo(command) => command.run(context),
         Command::Time(command) => command.run(context),
         Command::Cap(command) => command.run(context),
         Command::Pin(command) => command.run(context),

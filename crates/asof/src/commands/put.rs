@@ -50,7 +50,7 @@ pub(crate) struct Put {
 
 impl Put {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let client = context.client()?;
+        let client = context.client_of_new()?;
         let file = self.file.as_deref();
         let bytes = match self.value {
             Some(text) => text.into_bytes(),

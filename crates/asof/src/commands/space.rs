@@ -136,7 +136,7 @@ impl Create {
             SpaceStateName::Live
         };
         let space = context
-            .client()?
+            .client_of_new()?
             .create_space(&self.space, state, &self.reason)?;
         let out = &mut context.out;
         if out.is_json() {

@@ -66,7 +66,10 @@ pub(crate) struct Revoke {
 
 impl TokenCommand {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let client = context.client()?;
+        let client = match &self {
+            Self::Create(_) => context.client_of_new()?,
+            Self::List | Self::Revoke(_) => context.client()?,
+        };
         let out = &mut context.out;
         match self {
             Self::Create(create) => {

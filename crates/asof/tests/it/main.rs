@@ -6,6 +6,7 @@
     reason = "what a test cannot go on without fails it"
 )]
 
+mod architecture;
 mod commands;
 mod harness;
 mod operate;

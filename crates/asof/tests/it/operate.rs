@@ -5,6 +5,7 @@ use crate::harness::{Store, asof, both_ways, run};
 #[test]
 fn time_has_five_members() {
     both_ways(|store| {
+        store.ok(&["space", "create", "s"]);
         let time = &store.json(&["time"])[0];
         let mut names: Vec<&String> = time.as_object().unwrap().keys().collect();
         names.sort();

@@ -107,3 +107,20 @@ fn no_server_is_unavailable_and_says_how_to_start_one() {
         ran.err
     );
 }
+
+#[test]
+fn only_what_writes_makes_a_store_in_a_folder_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("new").to_str().unwrap().to_owned();
+    for command in [&["time"][..], &["ls", "s"], &["get", "s", "k"], &["verify"]] {
+        let mut line = command.to_vec();
+        line.extend(["--data", &data]);
+        let ran = run(asof(&line), b"");
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("there is no store in"), "{}", ran.err);
+        assert!(!folder.path().join("new").exists());
+    }
+    let put = run(asof(&["put", "s", "k", "--data", &data]), b"1");
+    assert_eq!(put.code, 0, "{put:?}");
+    assert_eq!(run(asof(&["get", "s", "k", "--data", &data]), b"").code, 0);
+}

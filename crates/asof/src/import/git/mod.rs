@@ -88,6 +88,21 @@ impl GitSource {
         Ok(self.chain.len() - self.first(after)?)
     }
 
+    /// How many commits there are.
+    pub(crate) fn len(&self) -> usize {
+        self.chain.len()
+    }
+
+    /// The commit at `index`, the oldest being 0.
+    pub(crate) fn id(&self, index: usize) -> Option<ObjectId> {
+        self.chain.id(index)
+    }
+
+    /// The git directory.
+    pub(crate) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
     /// The newest commit, which an import ends with.
     pub(crate) fn head(&self) -> Option<ObjectId> {
         self.chain.id(self.chain.len().checked_sub(1)?)

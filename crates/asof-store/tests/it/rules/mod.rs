@@ -1,0 +1,10 @@
+//! The rules of time and of the store, each with the short history that breaks a store without it.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests are tests")]
+
+mod clock;
+mod commit;
+mod import;
+mod keep;
+mod pending;
+mod publish;
