@@ -170,21 +170,18 @@ fn read_chunks(file: &Path, chunks: &SyncSender<Vec<Backfill>>) -> Result<u64> {
 
 /// Imports in a process of its own; returns the most memory it held, in KiB.
 fn import_by_child(asof: Option<&Path>, file: &Path, dir: &Path) -> Result<u64> {
-    let mut command = match asof {
-        Some(asof) => {
-            let mut command = Command::new(asof);
-            command
-                .args(["import", "jsonl", "--data"])
-                .arg(dir)
-                .arg(file);
-            command
-        }
-        None => {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.arg("import-here").arg(file).arg(dir);
-            command
-        }
-    };
+    let mut command = Command::new(match asof {
+        Some(asof) => asof.to_owned(),
+        None => std::env::current_exe()?,
+    });
+    if asof.is_some() {
+        command
+            .args(["import", "jsonl", "--data"])
+            .arg(dir)
+            .arg(file);
+    } else {
+        command.arg("import-here").arg(file).arg(dir);
+    }
     let mut child = command.stdout(Stdio::null()).stdin(Stdio::null()).spawn()?;
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let (mut peak, start) = (0, crate::measure::now());

@@ -1,4 +1,4 @@
-//! The benchmarks: the store beside bare redb, and its server beside PostgreSQL, in turns.
+//! The benchmarks: the store beside bare redb, and its server beside `PostgreSQL`, in turns.
 //!
 //! The only crate that compiles peers. It never asserts absolute times: every comparison is a
 //! ratio of two things measured in one run, and a missed bound is told, not failed on.
@@ -59,7 +59,7 @@ enum What {
     Commit,
     /// Import of a file of history.
     Import,
-    /// Reads over HTTP beside PostgreSQL and a bare hyper responder; the cost of logs.
+    /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
     #[command(hide = true)]
@@ -119,7 +119,15 @@ fn reproduce() -> String {
         })
         .next()
         .unwrap_or_default();
-    format!("cargo run --release -p asof-bench -- {}", plain.join(" "))
+    // What else the figures depend on: how it was built, and what was imported.
+    let lto = std::env::var("CARGO_PROFILE_RELEASE_LTO")
+        .map(|lto| format!("CARGO_PROFILE_RELEASE_LTO={lto} "));
+    let file = std::env::var_os("ASOF_OUTAGES").map_or("", |_| "ASOF_OUTAGES=FILE ");
+    format!(
+        "{}{file}cargo run --release -p asof-bench -- {}",
+        lto.unwrap_or_default(),
+        plain.join(" ")
+    )
 }
 
 fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {

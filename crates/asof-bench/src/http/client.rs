@@ -1,6 +1,6 @@
 //! One client for all: requests encoded beforehand, one answer at a time, sockets that stay open.
 //!
-//! HTTP/1.1 with keep-alive and PostgreSQL's protocol 3 differ only in how the end of an answer
+//! HTTP/1.1 with keep-alive and `PostgreSQL`'s protocol 3 differ only in how the end of an answer
 //! is known, so that neither side is given a better client than the other.
 
 use core::time::Duration;
@@ -117,7 +117,7 @@ pub(crate) fn http_complete(answer: &[u8]) -> Result<Option<usize>> {
     Ok((answer.len() >= head_end + 4 + length).then_some(length))
 }
 
-/// An answer of PostgreSQL: messages up to `ReadyForQuery`. The payload is the first column of
+/// An answer of `PostgreSQL`: messages up to `ReadyForQuery`. The payload is the first column of
 /// the row.
 pub(crate) fn postgres_complete(answer: &[u8]) -> Result<Option<usize>> {
     let mut rest = answer;

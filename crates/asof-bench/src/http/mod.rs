@@ -1,4 +1,4 @@
-//! The service over HTTP, beside PostgreSQL answering the same question, and beside the limit of
+//! The service over HTTP, beside `PostgreSQL` answering the same question, and beside the limit of
 //! the stack underneath.
 
 mod client;

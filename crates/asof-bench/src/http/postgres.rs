@@ -1,4 +1,4 @@
-//! PostgreSQL in a temporary folder, and the little of its protocol that a prepared read takes.
+//! `PostgreSQL` in a temporary folder, and the little of its protocol that a prepared read takes.
 
 use core::time::Duration;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
