@@ -6,7 +6,7 @@ use asof_api::body::{
     RetentionBody, Role, SourceBody, SpaceBody, SpaceStateName, TimeBody, TokenBody, ValidityBody,
     WriteBody,
 };
-use asof_api::{Cursor, Hash, ValueForm, ValueInput, ValueOutput};
+use asof_api::{Hash, ValueForm, ValueInput, ValueOutput};
 use asof_store::{
     Cap, Commit, Content, ContentHash, ContentType, ControlRecord, Entry, HistoryVersion, Key,
     LogPage, Op, Pin, Precondition, Read, Receipt, Retention, Scope, Source, SpaceInfo, SpaceName,
@@ -14,6 +14,9 @@ use asof_store::{
 };
 use core::time::Duration;
 
+use asof_time::Epoch;
+
+use crate::cursor;
 use crate::refusal::Refusal;
 
 pub(crate) fn hash(hash: ContentHash) -> Hash {
@@ -120,15 +123,11 @@ pub(crate) fn commit(commit: Commit) -> CommitBody {
     }
 }
 
-pub(crate) fn commits(page: LogPage) -> CommitListBody {
+pub(crate) fn commits(epoch: Epoch, page: LogPage) -> CommitListBody {
     CommitListBody {
         commits: page.commits.into_iter().map(commit).collect(),
-        next: page.next.map(cursor),
+        next: page.next.map(|next| cursor::write(epoch, next)),
     }
-}
-
-pub(crate) fn cursor(cursor: asof_store::Cursor) -> Cursor {
-    Cursor(cursor.to_string())
 }
 
 pub(crate) fn control(record: ControlRecord) -> ControlBody {

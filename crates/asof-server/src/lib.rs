@@ -13,6 +13,7 @@ mod access;
 mod app;
 mod config;
 mod convert;
+mod cursor;
 mod dispatch;
 mod guard;
 mod handler;

@@ -24,11 +24,7 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         return true;
     }
     match record.action {
-        Action::StoreCreated
-        | Action::StoreRestored
-        | Action::CapSet
-        | Action::CapCleared
-        | Action::ClockAccepted => true,
+        Action::StoreRestored | Action::CapSet | Action::CapCleared | Action::ClockAccepted => true,
         Action::SpaceCreated | Action::SpaceLive | Action::RetentionSet | Action::FloorRaised => {
             SpaceName::new(&record.subject).is_ok_and(|space| caller.covers(&space))
         }

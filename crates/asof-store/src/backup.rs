@@ -186,6 +186,13 @@ pub(crate) fn read(
                     "the backup does not hold as many rows as it says",
                 ));
             }
+            if source
+                .read(&mut [0])
+                .map_err(|error| source_failed(&error))?
+                > 0
+            {
+                return Err(Error::corrupt("the backup goes on after its end"));
+            }
             return Ok(BackupSummary {
                 epoch,
                 closed,

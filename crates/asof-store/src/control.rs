@@ -4,16 +4,34 @@ use core::fmt;
 use core::time::Duration;
 
 use asof_time::Timestamp;
+use asof_time::limits::ACTOR_TEXT_BYTES_MAX;
 
 use crate::{Error, Result, SpaceName};
 
 /// Who does something and why: goes into the audit record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Actor {
-    /// Who.
+    /// Who, at most 4 KiB.
     pub name: String,
-    /// Why.
+    /// Why, at most 4 KiB.
     pub reason: String,
+}
+
+impl Actor {
+    /// Refuses texts that are too long for the audit record.
+    pub(crate) fn checked(self) -> Result<Self> {
+        for (what, text) in [("who acts", &self.name), ("the reason", &self.reason)] {
+            if text.len() > ACTOR_TEXT_BYTES_MAX {
+                return Err(Error::too_large(
+                    what,
+                    text.len(),
+                    ACTOR_TEXT_BYTES_MAX,
+                    "bytes",
+                ));
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// The operator's ceiling on what "now" means.
@@ -167,8 +185,6 @@ macro_rules! control_actions {
 }
 
 control_actions! {
-    /// The store was made.
-    StoreCreated = 1, "store-created";
     /// The store was restored from a backup, in a new epoch.
     StoreRestored = 2, "store-restored";
     /// A space was created.

@@ -33,6 +33,9 @@ pub(crate) fn opener(dir: &Path, options: &Options) -> Result<Opener> {
         dir: dir.to_owned(),
     };
     let file = open_file(&unfinished.path(), WhenMissing::Create)?;
+    // What a restore or a creation that was cut short left behind is not a store.
+    file.set_len(0)
+        .map_err(|error| unopened(&unfinished.path(), &error))?;
     drop(engine_opener(file.clone(), options, WhenEmpty::Create)()?);
     unfinished.finish()?;
     Ok(engine_opener(file, options, WhenEmpty::Refuse))

@@ -61,9 +61,17 @@ impl FromStr for Cursor {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let mut parts = text.split('.').map(str::parse::<u64>);
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let number = |part: &str| {
+            if digits(part) {
+                part.parse().ok()
+            } else {
+                None
+            }
+        };
+        let mut parts = text.split('.').map(number);
         let parsed = match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(Ok(effective)), Some(Ok(sequence)), Some(Ok(control)), None) => {
+            (Some(Some(effective)), Some(Some(sequence)), Some(Some(control)), None) => {
                 Timestamp::from_micros(effective)
                     .zip(Sequence::new(sequence))
                     .map(|(effective, sequence)| Self {

@@ -68,8 +68,9 @@ pub(crate) struct Writer {
     sequencer: Sequencer,
     guard: ClockGuard,
     mode: Mode,
-    /// What an operator should know although writes go on.
-    alarm: Option<String>,
+    /// What an operator should know although writes go on: of the clock, and of retention.
+    clock_alarm: Option<String>,
+    house_alarm: Option<String>,
     /// Nothing is published before the clock has passed this inherited ceiling.
     wait_for: Option<Timestamp>,
     collector: Option<Collector>,
@@ -109,7 +110,8 @@ impl Writer {
             sequencer,
             guard: ClockGuard::new(clock.as_ref(), options.clock_jump_limit),
             mode: Mode::Writable,
-            alarm: None,
+            clock_alarm: None,
+            house_alarm: None,
             wait_for: None,
             collector: None,
             collect_next: clock.boot(),
@@ -131,7 +133,7 @@ impl Writer {
                  clock right and restart, or accept it with `asof time accept-clock`"
             ));
         } else if behind > 2 * CEILING_AHEAD {
-            self.alarm = Some(clock_is_behind(wall, ceiling));
+            self.clock_alarm = Some(clock_is_behind(wall, ceiling));
         } else if !behind.is_zero() {
             self.wait_for = Some(ceiling);
         }
@@ -271,8 +273,17 @@ impl Writer {
             return;
         }
         self.wait_for = None;
-        if let Err(error) = self.advance(clock).and_then(|()| self.keep_house(clock)) {
-            self.fail(error.message());
+        // An engine that refuses has said so by now; the writer goes on when it is opened again.
+        if self.advance(clock).is_ok()
+            && let Err(error) = self.keep_house(clock)
+            && matches!(self.mode, Mode::Writable)
+        {
+            // Nothing was staged, and nothing else depends on it: the rest of the store goes on.
+            self.house_alarm = Some(format!(
+                "old history cannot be dropped: {}",
+                error.message()
+            ));
+            self.tell_health();
         }
     }
 
@@ -281,7 +292,7 @@ impl Writer {
         if clock <= self.sequencer.closed() {
             return Ok(());
         }
-        if self.alarm.take().is_some() {
+        if self.clock_alarm.take().is_some() {
             self.tell_health();
         }
         if let Some(ceiling) = self.sequencer.ceiling_wanted(clock) {
@@ -314,8 +325,13 @@ impl Writer {
         if lapsed {
             stage.expire_pins();
         }
+        let mut pass_ends = false;
         let next = match self.collector.take() {
-            Some(at) => stage.collect(at)?,
+            Some(at) => {
+                let next = stage.collect(at)?;
+                pass_ends = next.is_none();
+                next
+            }
             None if due => {
                 self.collect_next = now.after(self.options.retention_interval);
                 stage.raise_floors();
@@ -325,6 +341,9 @@ impl Writer {
         };
         self.settle(stage)?;
         self.collector = next;
+        if pass_ends && self.house_alarm.take().is_some() {
+            self.tell_health();
+        }
         Ok(())
     }
 
@@ -349,7 +368,7 @@ impl Writer {
         self.mode = Mode::Writable;
         let last = self.sequencer.last();
         if last.since(clock) > 2 * CEILING_AHEAD {
-            self.alarm = Some(clock_is_behind(clock, last));
+            self.clock_alarm = Some(clock_is_behind(clock, last));
         }
         self.tell_health();
         Ok(())
@@ -429,14 +448,20 @@ impl Writer {
     }
 
     fn tell_health(&self) {
-        let health = match (&self.mode, &self.alarm) {
-            (Mode::Writable, None) => Health::Writable,
-            (Mode::Writable, Some(alarm)) => {
+        let alarms: Vec<&str> = [&self.clock_alarm, &self.house_alarm]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let health = match &self.mode {
+            Mode::Writable if alarms.is_empty() => Health::Writable,
+            Mode::Writable => {
+                let alarm = alarms.join("; ");
                 tracing::warn!(alarm, "the store takes writes, but");
-                Health::Alarmed(alarm.clone())
+                Health::Alarmed(alarm)
             }
-            (Mode::Closed, _) => Health::ReadOnly("the store is closed".to_owned()),
-            (Mode::ClockInDoubt(reason) | Mode::EngineFailed { reason, .. }, _) => {
+            Mode::Closed => Health::ReadOnly("the store is closed".to_owned()),
+            Mode::ClockInDoubt(reason) | Mode::EngineFailed { reason, .. } => {
                 tracing::error!(reason, "the store is read-only");
                 Health::ReadOnly(reason.clone())
             }

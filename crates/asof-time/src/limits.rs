@@ -51,6 +51,9 @@ pub const PAGE_ENTRIES_DEFAULT: usize = 1_000;
 /// Most keys of one multi-key read.
 pub const MULTI_KEYS_MAX: usize = 1_000;
 
+/// Longest name, or reason, of who does something to the control state, in bytes.
+pub const ACTOR_TEXT_BYTES_MAX: usize = 4 << 10;
+
 /// Longest pin name, owner or reason, in bytes.
 pub const PIN_TEXT_BYTES_MAX: usize = 1_024;
 

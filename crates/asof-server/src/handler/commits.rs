@@ -10,10 +10,13 @@ use crate::dispatch::Call;
 use crate::handler::{spaces_asked, write};
 use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
-use crate::{reply, sight};
+use crate::{cursor, reply, sight};
 
 pub(crate) async fn list(call: &Call<'_>) -> Answer {
-    let after = call.query.parsed("after")?.unwrap_or(Cursor::START);
+    let after = match call.query.text("after")? {
+        Some(text) => cursor::read(call, "query parameter `after`", &text)?,
+        None => Cursor::START,
+    };
     let limit = call.query.limit()?;
     let pending = call.query.flag("pending")?;
     let spaces = spaces_asked(call)?;
@@ -39,7 +42,10 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
     for commit in &mut page.commits {
         sight::narrow(call.caller, commit);
     }
-    Ok(reply::json(&convert::commits(page)))
+    Ok(reply::json(&convert::commits(
+        call.app.store.time().epoch,
+        page,
+    )))
 }
 
 pub(crate) async fn show(call: &Call<'_>) -> Answer {

@@ -26,14 +26,16 @@ use crate::handler::spaces_asked;
 use crate::limits::{
     END_WAIT, FEED_CHUNKS_MAX, FEED_PAGE_ITEMS, HEARTBEAT_DEFAULT, HEARTBEAT_MAX, HEARTBEAT_MIN,
 };
-use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
-use crate::{reply, sight};
+use crate::{cursor, reply, sight};
 
 pub(crate) async fn feed(call: &Call<'_>) -> Answer {
     let after = match call.header(&LAST_EVENT_ID)? {
-        Some(text) => Some(parse(&"Last-Event-ID", text)?),
-        None => call.query.parsed("after")?,
+        Some(text) => cursor::read(call, "Last-Event-ID", text)?,
+        None => match call.query.text("after")? {
+            Some(text) => cursor::read(call, "query parameter `after`", &text)?,
+            None => Cursor::START,
+        },
     };
     let format = match call.header(&header::ACCEPT)? {
         Some(accept) if accept.contains(reply::EVENTS) => Format::Events,
@@ -42,7 +44,6 @@ pub(crate) async fn feed(call: &Call<'_>) -> Answer {
     let place = Arc::clone(&call.app.followers)
         .try_acquire_owned()
         .map_err(|_| Refusal::new(ErrorName::Unavailable, "there are too many followers"))?;
-    let after = after.unwrap_or(Cursor::START);
     let mut follower = Follower {
         app: call.app.clone(),
         spaces: spaces_asked(call)?,
@@ -253,7 +254,7 @@ impl Follower {
         let time = self.app.store.time();
         FeedMessage {
             event,
-            cursor: convert::cursor(cursor),
+            cursor: cursor::write(time.epoch, cursor),
             through: through.into(),
             epoch: time.epoch.into(),
             floor: time.floor.into(),

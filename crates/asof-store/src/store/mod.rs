@@ -153,7 +153,7 @@ impl Store {
         by: Actor,
         progress: &mut dyn FnMut(u64),
     ) -> Result<BackupSummary> {
-        restore::restore(source, dir, options, by, progress)
+        restore::restore(source, dir, options, by.checked()?, progress)
     }
 
     /// Groups made durable since the start, and requests in them.

@@ -43,6 +43,7 @@ impl Store {
     /// `NotFound`; `InThePast` where its old or new time is no longer above `last`; as
     /// [`commit`](Self::commit).
     pub fn amend(&self, id: Sequence, amendment: Amendment, by: Actor) -> Result<Receipt> {
+        let by = by.checked()?;
         let Amendment {
             effective,
             message,
@@ -74,6 +75,7 @@ impl Store {
     ///
     /// `NotFound`; `InThePast` where its time is no longer above `last`.
     pub fn cancel(&self, id: Sequence, by: Actor) -> Result<Commit> {
+        let by = by.checked()?;
         let (Place { effective, .. }, record) = self
             .inner
             .writer
@@ -87,6 +89,7 @@ impl Store {
     ///
     /// `Conflict` where it exists, `TooLarge` where there are too many.
     pub fn create_space(&self, name: &SpaceName, by: Actor) -> Result<SpaceInfo> {
+        let by = by.checked()?;
         let name = name.clone();
         self.inner
             .writer
@@ -99,6 +102,7 @@ impl Store {
     ///
     /// As [`create_space`](Self::create_space).
     pub fn create_importing_space(&self, name: &SpaceName, by: Actor) -> Result<SpaceInfo> {
+        let by = by.checked()?;
         let name = name.clone();
         self.inner.writer.run(0, move |stage| {
             stage.create_space(&name, Importing::Yes, by)
@@ -127,6 +131,7 @@ impl Store {
     ///
     /// `UnknownSpace`; `Conflict` where it is live already.
     pub fn go_live(&self, name: &SpaceName, by: Actor) -> Result<Receipt> {
+        let by = by.checked()?;
         let name = name.clone();
         self.inner
             .writer
@@ -146,6 +151,7 @@ impl Store {
         by: Actor,
         dry_run: DryRun,
     ) -> Result<Timestamp> {
+        let by = by.checked()?;
         let name = name.clone();
         self.run_or_try(dry_run, move |stage| {
             stage.set_retention(&name, retention, by)
@@ -159,6 +165,7 @@ impl Store {
     /// `NotYetClosed` where `at` is above closed, `BelowFloor` where it is below the floor,
     /// `Invalid` where no reason is given.
     pub fn set_cap(&self, at: Timestamp, by: Actor, dry_run: DryRun) -> Result<StoreTime> {
+        let by = by.checked()?;
         self.run_or_try(dry_run, move |stage| {
             stage.set_cap(at, by)?;
             Ok(stage.time())
@@ -171,6 +178,7 @@ impl Store {
     ///
     /// `Conflict` where there is none.
     pub fn clear_cap(&self, by: Actor, dry_run: DryRun) -> Result<StoreTime> {
+        let by = by.checked()?;
         self.run_or_try(dry_run, move |stage| {
             stage.clear_cap(by)?;
             Ok(stage.time())
@@ -195,6 +203,7 @@ impl Store {
     ///
     /// `NotFound`.
     pub fn release_pin(&self, name: &str, by: Actor, dry_run: DryRun) -> Result<Pin> {
+        let by = by.checked()?;
         let name = name.to_owned();
         self.run_or_try(dry_run, move |stage| stage.release_pin(&name, by))
     }
@@ -205,6 +214,7 @@ impl Store {
     ///
     /// `Conflict` where the name is taken, `Invalid`.
     pub fn create_token(&self, token: Token, by: Actor) -> Result<()> {
+        let by = by.checked()?;
         self.inner
             .writer
             .run(0, move |stage| stage.create_token(token, by))
@@ -216,6 +226,7 @@ impl Store {
     ///
     /// `NotFound`.
     pub fn revoke_token(&self, name: &str, by: Actor) -> Result<()> {
+        let by = by.checked()?;
         let name = name.to_owned();
         self.inner
             .writer
@@ -228,6 +239,7 @@ impl Store {
     ///
     /// `Conflict` where the clock is not in doubt.
     pub fn accept_clock(&self, by: Actor) -> Result<StoreTime> {
+        let by = by.checked()?;
         self.inner
             .writer
             .ask(|answer| Message::AcceptClock(by, answer))?;

@@ -29,7 +29,7 @@ Examples:
   asof log --pending                           what is scheduled, soonest first
   asof log --follow                            from now on
   asof log --follow --after 2026-11-01T00:00:00Z --json
-  asof log --follow --after 1793491200000000.17.3     from a cursor of an earlier run")]
+  asof log --follow --after 1c8f03a55b2e90.1793491200000000.17.3     from a cursor of an earlier run")]
 pub(crate) struct Log {
     /// Only what took effect after this moment, or after this cursor of the feed
     #[arg(long, value_name = "T")]
@@ -58,7 +58,8 @@ impl FromStr for After {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.parse::<asof_store::Cursor>().is_ok() {
+        // A cursor is the server's to read; it is told from a moment by its shape.
+        if text.contains('.') && !text.contains(':') {
             return Ok(Self::Cursor(Cursor(text.to_owned())));
         }
         text.parse()
