@@ -8,6 +8,7 @@
 
 mod commands;
 mod harness;
+mod import;
 mod operate;
 mod refusals;
 mod serve;
