@@ -10,5 +10,6 @@ mod commands;
 mod harness;
 mod import;
 mod operate;
+mod outages;
 mod refusals;
 mod serve;

@@ -110,7 +110,7 @@ impl Drop for World {
 /// The first lines of `batch`, no more than are `left`.
 fn cut(batch: Batch, left: &mut usize) -> Batch {
     let first = batch.lines.first().unwrap().number;
-    let end = first + *left as u64;
+    let end = first.saturating_add(*left as u64);
     let batch = batch.filtered(|line| line.number < end);
     *left -= batch.lines.len();
     batch
