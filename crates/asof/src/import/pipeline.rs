@@ -1,7 +1,7 @@
 //! Reading in one thread while sending in another.
 
 use core::time::Duration;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
 use super::batch::Batch;
 use super::meter::Meter;
@@ -10,9 +10,9 @@ use super::stop::Stop;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Batches between the two threads. With the one being made, the one being sent and a line that
-/// waits for the next, memory holds a few requests at most.
-const BATCHES_BETWEEN: usize = 1;
+/// Bytes of a batch above which nothing more is read until it is sent: a few of the longest lines
+/// at once would be more memory than an import may take.
+const LARGE_BYTES: usize = 8 << 20;
 
 /// How often it is looked whether to stop while a source is silent.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
@@ -30,23 +30,27 @@ pub(crate) fn run(
     stop: &Stop,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let (sender, receiver) = sync_channel(BATCHES_BETWEEN);
+    // One batch is made while another is sent; none waits in between.
+    let (sender, receiver) = sync_channel(0);
+    let (large_sent, large_done) = sync_channel(1);
     // It is not waited for: where sending has failed, it may be waiting for a source that never
     // says anything again. It ends with the first batch that nobody takes.
     std::thread::spawn(move || {
         for batch in batches {
-            if sender.send(batch).is_err() {
+            let large = batch.as_ref().is_ok_and(is_large);
+            if sender.send(batch).is_err() || (large && large_done.recv().is_err()) {
                 break;
             }
         }
     });
-    let sent = send_all(&receiver, sink, meter, stop, out);
+    let sent = send_all(&receiver, &large_sent, sink, meter, stop, out);
     meter.end();
     sent
 }
 
 fn send_all(
     receiver: &Receiver<Result<Batch, Failure>>,
+    large_sent: &SyncSender<()>,
     sink: &mut Sink<'_>,
     meter: &mut Meter,
     stop: &Stop,
@@ -61,12 +65,20 @@ fn send_all(
         match receiver.recv_timeout(LOOK_INTERVAL) {
             Ok(batch) => {
                 let batch = batch?;
-                let position = batch.position;
+                let (position, large) = (batch.position, is_large(&batch));
                 sink.take(batch)?;
+                if large {
+                    // Nobody waits any more where the source has ended.
+                    let _ = large_sent.send(());
+                }
                 meter.reach(position, sink.commits(), out);
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }
+}
+
+fn is_large(batch: &Batch) -> bool {
+    batch.body.len() > LARGE_BYTES
 }

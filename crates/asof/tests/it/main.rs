@@ -9,6 +9,8 @@
 mod architecture;
 mod commands;
 mod harness;
+mod import;
 mod operate;
+mod outages;
 mod refusals;
 mod serve;

@@ -28,6 +28,13 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
+    /// Gives back the memory that a long line took.
+    pub(super) fn release(&mut self) {
+        if self.line.capacity() > KEPT_BYTES_MAX {
+            self.line = Vec::new();
+        }
+    }
+
     /// The next line without its end, and its number from 1.
     ///
     /// # Errors
@@ -36,9 +43,6 @@ impl<R: BufRead> Lines<R> {
     pub(super) fn next(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
         loop {
             self.line.clear();
-            if self.line.capacity() > KEPT_BYTES_MAX {
-                self.line.shrink_to(KEPT_BYTES_MAX);
-            }
             self.number += 1;
             // The line feed, and one byte more that shows that there is too much.
             let limit = self.bytes_max as u64 + 2;

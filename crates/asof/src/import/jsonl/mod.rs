@@ -129,7 +129,9 @@ impl<R: BufRead> Iterator for JsonlBatches<R> {
             if self.ended {
                 return self.failure.take().map(Err);
             }
-            match self.step() {
+            let step = self.step();
+            self.lines.release();
+            match step {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(failure) => self.failure = Some(failure),
