@@ -99,10 +99,8 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Value {
     });
     if let Value::Object(members) = &mut operation {
         if let Some(content) = content(route.request, &mut schemas.inputs) {
-            members.insert(
-                "requestBody".to_owned(),
-                json!({ "required": true, "content": content }),
-            );
+            members
+                .insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
         }
         let security = match route.needs {
             Needs::Nothing => json!([]),
@@ -169,14 +167,12 @@ fn responses(route: &Route, schemas: &mut Schemas) -> Value {
     let problem = crate::routes::schema::<Problem>(&mut schemas.outputs);
     for name in common.iter().chain(route.errors) {
         let line = format!("`{name}`: {}.", name.title());
-        let response = responses
-            .entry(name.status().get().as_str())
-            .or_insert_with(|| {
-                json!({
-                    "description": "",
-                    "content": { PROBLEM: { "schema": problem } },
-                })
-            });
+        let response = responses.entry(name.status().get().as_str()).or_insert_with(|| {
+            json!({
+                "description": "",
+                "content": { PROBLEM: { "schema": problem } },
+            })
+        });
         if let Some(Value::String(text)) = response.get_mut("description") {
             if !text.is_empty() {
                 text.push(' ');

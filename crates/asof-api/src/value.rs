@@ -81,12 +81,7 @@ impl<'a> ValueInput<'a> {
             content_type: self.content_type.unwrap_or(default),
             bytes,
         };
-        match (
-            self.value,
-            self.value_text,
-            self.value_base64,
-            self.delete.unwrap_or(false),
-        ) {
+        match (self.value, self.value_text, self.value_base64, self.delete.unwrap_or(false)) {
             (Some(json), None, None, false) => Ok(put(JSON, json.get().as_bytes().to_vec())),
             (None, Some(text), None, false) => Ok(put(TEXT, text.as_bytes().to_vec())),
             (None, None, Some(base64), false) => STANDARD
@@ -148,10 +143,7 @@ impl Serialize for Base64 {
 impl<'de> Deserialize<'de> for Base64 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        STANDARD
-            .decode(text)
-            .map(Self)
-            .map_err(serde::de::Error::custom)
+        STANDARD.decode(text).map(Self).map_err(serde::de::Error::custom)
     }
 }
 

@@ -52,10 +52,7 @@ impl Bare {
     /// A transaction and a table that stay open.
     pub(crate) fn reader(&self) -> Result<BareReader> {
         let transaction = self.database.begin_read()?;
-        Ok(BareReader {
-            rows: transaction.open_table(ROWS)?,
-            _transaction: transaction,
-        })
+        Ok(BareReader { rows: transaction.open_table(ROWS)?, _transaction: transaction })
     }
 }
 

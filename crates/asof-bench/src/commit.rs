@@ -49,10 +49,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
         Ok(WRITERS * effort.each)
     })?;
     let rates = |nanos: &[f64]| nanos.iter().map(|nanos| 1e9 / nanos).collect();
-    let many = Series {
-        ours: rates(&many.ours),
-        peer: rates(&many.peer),
-    };
+    let many = Series { ours: rates(&many.ours), peer: rates(&many.peer) };
     let alone = 1e9 / Spread::of(single.ours.iter().copied()).median;
     let together = Spread::of(many.ours.iter().copied()).median;
     report.figure(
@@ -68,14 +65,8 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
         series: many,
     });
     let (groups, requests) = store.groups();
-    let mean = rate(
-        core::time::Duration::from_secs(groups.max(1)),
-        to_usize(requests),
-    );
-    report.figure(
-        "requests that shared a durable write, mean",
-        format!("{mean:.1}"),
-    );
+    let mean = rate(core::time::Duration::from_secs(groups.max(1)), to_usize(requests));
+    report.figure("requests that shared a durable write, mean", format!("{mean:.1}"));
     Ok(())
 }
 
@@ -105,10 +96,7 @@ fn turns(
         || {
             let taken = batches.borrow();
             let (span, ()) = timed(|| {
-                taken
-                    .0
-                    .iter()
-                    .try_for_each(|batch| bare.write(batch, Durability::Immediate))
+                taken.0.iter().try_for_each(|batch| bare.write(batch, Durability::Immediate))
             })?;
             Ok(nanos_each(span, taken.1))
         },
@@ -141,9 +129,7 @@ fn write_at_once(store: &Store, space: &SpaceName, round: u64, each: u64) -> Res
             })
             .collect();
         writers.into_iter().try_for_each(|writer| {
-            writer
-                .join()
-                .unwrap_or_else(|_| Err("a writer panicked".into()))
+            writer.join().unwrap_or_else(|_| Err("a writer panicked".into()))
         })
     })
 }

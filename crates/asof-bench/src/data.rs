@@ -41,10 +41,7 @@ pub(crate) fn space() -> Result<SpaceName> {
 
 /// Who the log names.
 pub(crate) fn actor() -> Actor {
-    Actor {
-        name: "bench".to_owned(),
-        reason: "measuring".to_owned(),
-    }
+    Actor { name: "bench".to_owned(), reason: "measuring".to_owned() }
 }
 
 /// The key with this number.
@@ -90,12 +87,7 @@ impl Twins {
             Ok(())
         })?;
         bare.write(&Batch::default(), Durability::Immediate)?;
-        Ok(Self {
-            store,
-            bare,
-            dir,
-            value_bytes,
-        })
+        Ok(Self { store, bare, dir, value_bytes })
     }
 
     /// Bytes of the store's file.
@@ -143,9 +135,7 @@ fn file_bytes(path: &Path) -> std::io::Result<u64> {
 }
 
 fn copy(bare: &Bare, batches: &[Batch]) -> Result<()> {
-    batches
-        .iter()
-        .try_for_each(|batch| bare.write(batch, Durability::Immediate))
+    batches.iter().try_for_each(|batch| bare.write(batch, Durability::Immediate))
 }
 
 fn backfill(shape: Shape, commit: u64) -> Result<Backfill> {

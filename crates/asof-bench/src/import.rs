@@ -53,23 +53,13 @@ pub(crate) fn run(report: &mut Report, plan: &Plan<'_>) -> Result<()> {
         let into = tempfile::tempdir()?;
         let bare = Bare::create(into.path())?;
         let (span, ()) = timed(|| {
-            batches
-                .iter()
-                .try_for_each(|batch| bare.write(batch, Durability::Immediate))
+            batches.iter().try_for_each(|batch| bare.write(batch, Durability::Immediate))
         })?;
         Ok(rate(span, rows))
     };
     let series = alternate(plan.rounds, ours, peer)?;
-    let by = if plan.asof.is_some() {
-        "`asof import jsonl`"
-    } else {
-        "Store::import"
-    };
-    let source = if plan.file.is_some() {
-        "the given file"
-    } else {
-        "a generated file"
-    };
+    let by = if plan.asof.is_some() { "`asof import jsonl`" } else { "Store::import" };
+    let source = if plan.file.is_some() { "the given file" } else { "a generated file" };
     let rows_each = Spread::of(series.ours.iter().copied()).median;
     report.comparisons.push(Comparison {
         name: "import".to_owned(),
@@ -90,11 +80,7 @@ pub(crate) fn run(report: &mut Report, plan: &Plan<'_>) -> Result<()> {
             megabytes * rows_each / float(rows as u64)
         ),
     );
-    let verdict = if peak.get() < 300 << 10 {
-        "holds"
-    } else {
-        "misses"
-    };
+    let verdict = if peak.get() < 300 << 10 { "holds" } else { "misses" };
     report.figure(
         "import: peak memory of the process, bound < 300 MiB",
         format!("{:.0} MiB, {verdict}", mib(peak.get() << 10)),
@@ -139,9 +125,7 @@ fn into_store(store: &Store, file: &Path) -> Result<u64> {
         for chunk in chunks {
             store.import(&space, chunk)?;
         }
-        reader
-            .join()
-            .unwrap_or_else(|_| Err("the reader panicked".into()))
+        reader.join().unwrap_or_else(|_| Err("the reader panicked".into()))
     })?;
     store.go_live(&space, data::actor())?;
     Ok(total)
@@ -175,10 +159,7 @@ fn import_by_child(asof: Option<&Path>, file: &Path, dir: &Path) -> Result<u64> 
         None => std::env::current_exe()?,
     });
     if asof.is_some() {
-        command
-            .args(["import", "jsonl", "--data"])
-            .arg(dir)
-            .arg(file);
+        command.args(["import", "jsonl", "--data"]).arg(dir).arg(file);
     } else {
         command.arg("import-here").arg(file).arg(dir);
     }
@@ -187,11 +168,7 @@ fn import_by_child(asof: Option<&Path>, file: &Path, dir: &Path) -> Result<u64> 
     let (mut peak, start) = (0, crate::measure::now());
     loop {
         if let Some(ended) = child.try_wait()? {
-            return if ended.success() {
-                Ok(peak)
-            } else {
-                Err("the import failed".into())
-            };
+            return if ended.success() { Ok(peak) } else { Err("the import failed".into()) };
         }
         peak = peak.max(peak_kib(&status).unwrap_or_default());
         if crate::measure::now().since(start) > IMPORT_TIME_MAX {

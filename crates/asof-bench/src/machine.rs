@@ -15,11 +15,7 @@ pub(crate) fn describe() -> String {
     let kernel = read_to_string("/proc/sys/kernel/osrelease").unwrap_or_else(|_| unknown());
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let busy = read_to_string("/proc/loadavg").unwrap_or_default();
-    let busy = busy
-        .split_whitespace()
-        .next()
-        .unwrap_or("unknown")
-        .to_owned();
+    let busy = busy.split_whitespace().next().unwrap_or("unknown").to_owned();
     format!(
         "{processor}, {cores} cores, {memory} of memory, Linux {}, load {busy} at the start",
         kernel.trim()

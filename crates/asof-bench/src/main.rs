@@ -93,11 +93,8 @@ fn main() -> Result<()> {
         What::LimitHere { .. } => return http::serve::limit(),
         _ => {}
     }
-    let mut report = Report {
-        machine: machine::describe(),
-        command: reproduce(),
-        ..Report::default()
-    };
+    let mut report =
+        Report { machine: machine::describe(), command: reproduce(), ..Report::default() };
     run(&mut report, &arguments)?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -140,11 +137,7 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
             rounds: if quick { 5 } else { 41 },
             reads: if quick { 2_000 } else { 5_000 },
         };
-        let sizes: &[u64] = if quick {
-            &[10_000]
-        } else {
-            &[10_000, 100_000, 1_000_000]
-        };
+        let sizes: &[u64] = if quick { &[10_000] } else { &[10_000, 100_000, 1_000_000] };
         for &size in sizes {
             point::by_keys(report, &[size], effort)?;
             tell(report, arguments, told)?;

@@ -27,10 +27,7 @@ pub(crate) fn now() -> BootTime {
 pub(crate) fn busy<T>(work: impl FnOnce() -> Result<T>) -> Result<(Duration, T)> {
     let busy_so_far = || -> Result<Duration> {
         let time = clock_gettime(ClockId::ThreadCPUTime);
-        Ok(Duration::new(
-            u64::try_from(time.tv_sec)?,
-            u32::try_from(time.tv_nsec)?,
-        ))
+        Ok(Duration::new(u64::try_from(time.tv_sec)?, u32::try_from(time.tv_nsec)?))
     };
     let start = busy_so_far()?;
     let done = work()?;
@@ -55,12 +52,7 @@ pub(crate) fn busy_nanos(id: u32) -> Result<u64> {
 /// The fourth field of `stat`; the second, a name, may hold anything but ends at the last bracket.
 fn parent_of(process: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn threads_nanos(process: u32) -> Option<u64> {
@@ -154,10 +146,8 @@ impl Shuffle {
 
     /// The next one, below `limit`.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit.max(1)
     }
 }

@@ -36,11 +36,7 @@ pub(crate) fn unpack(given: Option<&Path>, commits: u64, dir: &Path) -> Result<P
     let path = dir.join("history.jsonl");
     let mut out = BufWriter::new(asof_env::storage::create_new(&path)?);
     match given {
-        Some(given)
-            if given
-                .extension()
-                .is_some_and(|extension| extension == "zst") =>
-        {
+        Some(given) if given.extension().is_some_and(|extension| extension == "zst") => {
             let packed = BufReader::new(asof_env::storage::open_read(given)?);
             let mut decoder = ruzstd::decoding::StreamingDecoder::new(packed)?;
             std::io::copy(&mut decoder, &mut out)?;

@@ -23,11 +23,7 @@ pub(crate) fn write_beside(page: &Path, report: &Report) -> Result<Vec<String>> 
     let mut names = Vec::new();
     let plots = [
         ("keys.svg", "keys", keys(report)),
-        (
-            "depth.svg",
-            "versions of each key, at equal rows in all",
-            depth(report),
-        ),
+        ("depth.svg", "versions of each key, at equal rows in all", depth(report)),
     ];
     for (name, axis, lines) in plots {
         if lines.iter().all(|line| line.points.len() < 2) {
@@ -59,14 +55,8 @@ fn keys(report: &Report) -> Vec<Line> {
                 bare.push((keys, median(&comparison.series.peer)));
             }
         }
-        lines.push(Line {
-            name: format!("asof, {moment}"),
-            points: ours,
-        });
-        lines.push(Line {
-            name: format!("bare redb, {moment}"),
-            points: bare,
-        });
+        lines.push(Line { name: format!("asof, {moment}"), points: ours });
+        lines.push(Line { name: format!("bare redb, {moment}"), points: bare });
     }
     lines
 }
@@ -83,19 +73,13 @@ fn depth(report: &Report) -> Vec<Line> {
             points.push((depth, median(&comparison.series.ours)));
         }
     }
-    vec![Line {
-        name: "asof, in history".to_owned(),
-        points,
-    }]
+    vec![Line { name: "asof, in history".to_owned(), points }]
 }
 
 fn draw(axis: &str, lines: &[Line]) -> String {
     let points = || lines.iter().flat_map(|line| &line.points);
     let xs = Spread::of(points().map(|point| point.0.log10()));
-    let top = Spread::of(points().map(|point| point.1))
-        .max
-        .max(0.1)
-        .ceil();
+    let top = Spread::of(points().map(|point| point.1)).max.max(0.1).ceil();
     let x = |value: f64| {
         let share = (value.log10() - xs.min) / (xs.max - xs.min).max(0.1);
         MARGIN + share * (WIDTH - 2.0 * MARGIN)

@@ -32,28 +32,12 @@ pub(crate) fn by_keys(report: &mut Report, sizes: &[u64], effort: Effort) -> Res
     for &keys in sizes {
         let writes = COMMIT_WRITES.min(keys);
         let round = keys / writes;
-        let twins = Twins::fill(Shape {
-            keys,
-            commits: 2 * round,
-            writes,
-        })?;
+        let twins = Twins::fill(Shape { keys, commits: 2 * round, writes })?;
         let latest = probes(keys, effort.reads, |_| None)?;
-        compare(
-            report,
-            &format!("point/latest/{keys}"),
-            &twins,
-            &latest,
-            effort,
-        )?;
+        compare(report, &format!("point/latest/{keys}"), &twins, &latest, effort)?;
         // After the first versions, before the second ones.
         let middle = probes(keys, effort.reads, |_| Some(data::moment(round - 1)))?;
-        compare(
-            report,
-            &format!("point/history/{keys}"),
-            &twins,
-            &middle,
-            effort,
-        )?;
+        compare(report, &format!("point/history/{keys}"), &twins, &middle, effort)?;
         sizes_of(report, keys, &twins)?;
     }
     Ok(())
@@ -67,22 +51,11 @@ fn sizes_of(report: &mut Report, keys: u64, twins: &Twins) -> Result<()> {
             what: what.to_owned(),
             bound: Bound::None,
             unit: Unit::Bytes,
-            series: Series {
-                ours: one(twins.store_bytes()?),
-                peer: one(peer),
-            },
+            series: Series { ours: one(twins.store_bytes()?), peer: one(peer) },
         })
     };
-    let raw = size(
-        "values",
-        "store file / bytes of the values alone",
-        twins.value_bytes,
-    )?;
-    let bare = size(
-        "redb",
-        "store file / bare redb file of the same rows",
-        twins.bare_bytes()?,
-    )?;
+    let raw = size("values", "store file / bytes of the values alone", twins.value_bytes)?;
+    let bare = size("redb", "store file / bare redb file of the same rows", twins.bare_bytes()?)?;
     report.comparisons.extend([raw, bare]);
     Ok(())
 }
@@ -189,11 +162,7 @@ pub(crate) fn by_depth(
 ) -> Result<()> {
     let space = data::space()?;
     let fill = |depth: u64| {
-        let shape = Shape {
-            keys: rows / depth,
-            commits: rows,
-            writes: 1,
-        };
+        let shape = Shape { keys: rows / depth, commits: rows, writes: 1 };
         Twins::fill(shape)
     };
     let probes = |depth: u64| {
@@ -219,11 +188,7 @@ pub(crate) fn by_depth(
                 rows / depth,
                 rows / 10
             ),
-            bound: if depth == rows {
-                Bound::AtMost(1.5)
-            } else {
-                Bound::None
-            },
+            bound: if depth == rows { Bound::AtMost(1.5) } else { Bound::None },
             unit: Unit::Nanos,
             series,
         });

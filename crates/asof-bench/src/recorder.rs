@@ -82,10 +82,7 @@ pub(crate) fn open(dir: &Path, recording: &Recording) -> Result<Store> {
     let path: PathBuf = dir.join("store.asof");
     let file: Arc<dyn DiskFile> = Arc::new(OsFile::open(&path, WhenMissing::Create)?);
     let recording = recording.clone();
-    let options = RedbOptions {
-        cache_bytes: CACHE_BYTES,
-        ..RedbOptions::default()
-    };
+    let options = RedbOptions { cache_bytes: CACHE_BYTES, ..RedbOptions::default() };
     let opener = move || {
         let engine = RedbEngine::open(file.clone(), options)?;
         let recording = recording.clone();

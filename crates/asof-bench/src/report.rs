@@ -160,10 +160,7 @@ struct Page<'a> {
 impl Report {
     /// Notes a figure.
     pub(crate) fn figure(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.figures.push(Figure {
-            name: name.into(),
-            value: value.into(),
-        });
+        self.figures.push(Figure { name: name.into(), value: value.into() });
     }
 
     /// All of it as JSON.
@@ -194,11 +191,7 @@ impl Report {
     /// The page of the documentation.
     pub(crate) fn markdown(&self, plots: &[String]) -> String {
         let mut page = String::from(PREFACE);
-        let _ = writeln!(
-            page,
-            "\nMachine: {}.\n\n    {}\n",
-            self.machine, self.command
-        );
+        let _ = writeln!(page, "\nMachine: {}.\n\n    {}\n", self.machine, self.command);
         page.push_str(
             "| comparison | what is divided by what | ratio: median (min–max) | bound | | ours | peer |\n\
              | --- | --- | --- | --- | --- | --- | --- |\n",

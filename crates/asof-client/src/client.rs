@@ -31,12 +31,7 @@ pub struct Client {
 impl Client {
     /// A client that asks by way of `transport`, without a token and as nobody in particular.
     pub fn new(transport: Arc<dyn Transport>) -> Self {
-        Self {
-            transport,
-            author: String::new(),
-            authorization: None,
-            session: None,
-        }
+        Self { transport, author: String::new(), authorization: None, session: None }
     }
 
     /// Acts as `author`: free text for the log and the audit.
@@ -119,19 +114,13 @@ impl Client {
     /// Sends `request`; an answer that is no success is an error.
     pub(crate) fn ok(&self, request: Request) -> Result<Response> {
         let answer = self.send(request)?;
-        if answer.status.is_success() {
-            Ok(answer)
-        } else {
-            Err(refusal(answer))
-        }
+        if answer.status.is_success() { Ok(answer) } else { Err(refusal(answer)) }
     }
 
     /// Sends `request`, whatever the answer says.
     pub(crate) fn send(&self, mut request: Request) -> Result<Response> {
         if let Some(authorization) = &self.authorization {
-            request
-                .headers
-                .insert(header::AUTHORIZATION, authorization.clone());
+            request.headers.insert(header::AUTHORIZATION, authorization.clone());
         }
         if let Some(session) = &self.session {
             set_text(&mut request, &headers::ASOF_TOKEN, &session.to_string())?;
@@ -143,10 +132,7 @@ impl Client {
 /// Gives `request` a JSON body.
 pub(crate) fn set_json(request: &mut Request, body: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(body).map_err(|error| Error::request(error.to_string()))?;
-    request.headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     request.body = Body::Bytes(text.into());
     Ok(())
 }
@@ -172,11 +158,7 @@ pub(crate) fn read_all(answer: Response) -> Result<Bytes> {
 
 fn read_limited(answer: Response, limit: u64) -> Result<Bytes> {
     let mut bytes = Vec::new();
-    answer
-        .body
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Error::broken(&error))?;
+    answer.body.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::broken(&error))?;
     if bytes.len() as u64 > limit {
         return Err(Error::answer(format!("it has more than {limit} bytes")));
     }
@@ -196,9 +178,7 @@ pub(crate) fn refusal(answer: Response) -> Error {
 
 /// A status without a problem comes from something that stands in front of the store.
 fn foreign(status: StatusCode, server: Option<&str>) -> Error {
-    let by = server
-        .map(|server| format!(" from `{server}`"))
-        .unwrap_or_default();
+    let by = server.map(|server| format!(" from `{server}`")).unwrap_or_default();
     let detail = format!("{status}{by}, without saying why");
     match status {
         StatusCode::UNAUTHORIZED => Error::refused(Problem::new(ErrorName::Unauthorized, detail)),

@@ -146,10 +146,8 @@ impl Client {
     ///
     /// `Conflict` where the clock is not in doubt.
     pub fn accept_clock(&self, reason: &str) -> Result<TimeBody> {
-        let request = AcceptClockRequest {
-            author: self.author().to_owned(),
-            reason: reason.to_owned(),
-        };
+        let request =
+            AcceptClockRequest { author: self.author().to_owned(), reason: reason.to_owned() };
         self.send_json(Method::POST, Target::new("/v1/time/accept-clock"), &request)
     }
 
@@ -261,9 +259,7 @@ impl Client {
     ///
     /// `Forbidden`, `Unauthorized`.
     pub fn control(&self, after: Option<u64>, limit: Option<usize>) -> Result<ControlListBody> {
-        let target = Target::new("/v1/control")
-            .maybe("after", after)
-            .maybe("limit", limit);
+        let target = Target::new("/v1/control").maybe("after", after).maybe("limit", limit);
         self.get_json(target)
     }
 

@@ -35,10 +35,7 @@ pub enum Origin {
 impl Error {
     /// What the store answered.
     pub fn refused(problem: Problem) -> Self {
-        Self {
-            problem: Box::new(problem),
-            origin: Origin::Store,
-        }
+        Self { problem: Box::new(problem), origin: Origin::Store }
     }
 
     /// A request that cannot even be sent.
@@ -60,11 +57,8 @@ impl Error {
 
     /// An answer that broke off.
     pub(crate) fn broken(error: &std::io::Error) -> Self {
-        TransportError::new(
-            TransportErrorKind::Broken,
-            format!("the answer broke off: {error}"),
-        )
-        .into()
+        TransportError::new(TransportErrorKind::Broken, format!("the answer broke off: {error}"))
+            .into()
     }
 
     /// What a program decides by.
@@ -90,10 +84,9 @@ impl Error {
     /// Whether the same request may succeed later as it is.
     pub fn is_passing(&self) -> bool {
         match self.origin {
-            Origin::Store => matches!(
-                self.problem.name,
-                ErrorName::Unavailable | ErrorName::RequestTimeout
-            ),
+            Origin::Store => {
+                matches!(self.problem.name, ErrorName::Unavailable | ErrorName::RequestTimeout)
+            }
             Origin::Transport(kind) => kind != TransportErrorKind::Untrusted,
             Origin::Request | Origin::Answer => false,
         }

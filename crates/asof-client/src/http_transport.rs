@@ -51,24 +51,14 @@ impl HttpTransport {
         if uri.scheme_str() == Some("https") {
             config = config.tls_config(crate::tls::config(trust)?);
         }
-        Ok(Self {
-            base: base.to_owned(),
-            agent: config.build().new_agent(),
-        })
+        Ok(Self { base: base.to_owned(), agent: config.build().new_agent() })
     }
 
     fn run(&self, request: Request) -> Result<Response, ureq::Error> {
-        let Request {
-            method,
-            target,
-            headers,
-            body,
-            silence_max,
-        } = request;
+        let Request { method, target, headers, body, silence_max } = request;
         let takes_body = matches!(method, Method::POST | Method::PUT | Method::PATCH);
-        let mut head = http::Request::builder()
-            .method(method)
-            .uri(format!("{}{target}", self.base));
+        let mut head =
+            http::Request::builder().method(method).uri(format!("{}{target}", self.base));
         if let Some(to) = head.headers_mut() {
             *to = headers;
             if is_large(&body) {
@@ -101,11 +91,8 @@ impl HttpTransport {
         if silence_max == SILENCE_MAX_DEFAULT {
             return self.agent.run(request);
         }
-        let request = self
-            .agent
-            .configure_request(request)
-            .timeout_per_read(Some(silence_max))
-            .build();
+        let request =
+            self.agent.configure_request(request).timeout_per_read(Some(silence_max)).build();
         self.agent.run(request)
     }
 
@@ -180,9 +167,7 @@ fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
-        || bare
-            .parse::<core::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || bare.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn never_connected(kind: io::ErrorKind) -> bool {
@@ -204,9 +189,7 @@ fn plain(error: &io::Error) -> String {
 }
 
 fn is_tls(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
 }
 
 fn untrusted(base: &str, error: &dyn core::fmt::Display) -> TransportError {
@@ -224,9 +207,7 @@ mod tests {
     fn nobody_listening_says_what_to_do() {
         // Port 1 of the loopback belongs to nobody.
         let transport = HttpTransport::new("http://127.0.0.1:1/", &Trust::System).unwrap();
-        let error = transport
-            .send(Request::new(http::Method::GET, "/v1/time"))
-            .unwrap_err();
+        let error = transport.send(Request::new(http::Method::GET, "/v1/time")).unwrap_err();
         assert_eq!(error.kind, TransportErrorKind::Unreachable);
         assert_eq!(
             error.message,
@@ -237,13 +218,7 @@ mod tests {
 
     #[test]
     fn a_base_is_an_http_url_without_query() {
-        for wrong in [
-            "",
-            "127.0.0.1:7400",
-            "ftp://host",
-            "http://host?x=1",
-            "http://",
-        ] {
+        for wrong in ["", "127.0.0.1:7400", "ftp://host", "http://host?x=1", "http://"] {
             let error = HttpTransport::new(wrong, &Trust::System).unwrap_err();
             assert_eq!(error.kind, TransportErrorKind::Unreachable, "{wrong}");
         }

@@ -5,11 +5,7 @@ use core::fmt::Display;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What RFC 3986 calls unreserved stays as it is.
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// In a key `/` stays too: it reads better, and the route takes the rest of the path.
 const KEY: AsciiSet = UNRESERVED.remove(b'/');
@@ -24,10 +20,7 @@ pub(crate) struct Target {
 impl Target {
     /// The path `root`, which is plain ASCII.
     pub(crate) fn new(root: &str) -> Self {
-        Self {
-            text: root.to_owned(),
-            has_query: false,
-        }
+        Self { text: root.to_owned(), has_query: false }
     }
 
     /// With one more segment; a `/` in it is encoded.

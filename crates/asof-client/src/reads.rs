@@ -25,18 +25,11 @@ pub struct ReadAt {
 
 impl ReadAt {
     /// At latest.
-    pub const LATEST: Self = Self {
-        as_of: None,
-        preview: Preview::No,
-        wait: Duration::ZERO,
-    };
+    pub const LATEST: Self = Self { as_of: None, preview: Preview::No, wait: Duration::ZERO };
 
     /// At `as_of`.
     pub fn at(as_of: Timestamp) -> Self {
-        Self {
-            as_of: Some(as_of),
-            ..Self::LATEST
-        }
+        Self { as_of: Some(as_of), ..Self::LATEST }
     }
 
     fn on(self, target: Target) -> Target {
@@ -243,29 +236,17 @@ fn found(answer: Response) -> Result<Answer> {
     let hash = text(&answer.headers, &header::ETAG)
         .and_then(|etag| etag.trim_matches('"').parse().ok())
         .ok_or_else(|| Error::answer("it has no ETag that is a content hash"))?;
-    let content_type = text(&answer.headers, &header::CONTENT_TYPE)
-        .unwrap_or(asof_api::BINARY)
-        .to_owned();
+    let content_type =
+        text(&answer.headers, &header::CONTENT_TYPE).unwrap_or(asof_api::BINARY).to_owned();
     let head = head(&answer)?;
-    Ok(Answer {
-        found: Some(Found {
-            bytes: read_all(answer)?,
-            content_type,
-            hash,
-        }),
-        ..head
-    })
+    Ok(Answer { found: Some(Found { bytes: read_all(answer)?, content_type, hash }), ..head })
 }
 
 fn absent(answer: Response) -> Result<Answer> {
     // Without these headers it is another kind of not-found, or another server's.
     let head = head(&answer);
     let refusal = refusal(answer);
-    if refusal.name() == ErrorName::Absent {
-        head
-    } else {
-        Err(refusal)
-    }
+    if refusal.name() == ErrorName::Absent { head } else { Err(refusal) }
 }
 
 /// What the headers say, without a value.

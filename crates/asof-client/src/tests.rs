@@ -53,10 +53,7 @@ impl Fake {
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "so that it lines up with transports that fail"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "so that it lines up with transports that fail")]
 fn answer(status: u16, headers: &[(HeaderName, &str)], body: &str) -> Answer {
     Ok(Response {
         status: StatusCode::from_u16(status).unwrap(),
@@ -93,11 +90,7 @@ fn a_problem_keeps_its_name_and_its_bound() {
 #[test]
 fn an_error_of_something_in_between_is_told_apart() {
     let fake = Fake::new([
-        answer(
-            502,
-            &[(header::SERVER, "proxy")],
-            "<html>bad gateway</html>",
-        ),
+        answer(502, &[(header::SERVER, "proxy")], "<html>bad gateway</html>"),
         answer(404, &[], "nothing here"),
         answer(200, &[], "<html>welcome</html>"),
     ]);
@@ -143,9 +136,7 @@ fn a_value_comes_with_when_it_is_true() {
         problem(404, "UnknownSpace", ""),
     ]);
     let client = fake.client();
-    let read = client
-        .get("s", "a b/c", ReadAt::at(micros(9_000_000)))
-        .unwrap();
+    let read = client.get("s", "a b/c", ReadAt::at(micros(9_000_000))).unwrap();
     let found = read.found.unwrap();
     assert_eq!(found.bytes, "1.5");
     assert_eq!(found.hash.to_string(), hash);
@@ -169,25 +160,17 @@ fn a_write_says_who_why_and_on_which_condition() {
         ..WriteOptions::default()
     };
     let client = fake.client();
-    let done = client
-        .put("s", "k", "text/plain", "v".into(), &options)
-        .unwrap();
+    let done = client.put("s", "k", "text/plain", "v".into(), &options).unwrap();
     assert_eq!(done.effective.0, micros(7));
     let asked = fake.asked.lock().unwrap();
     let headers = &asked[0].headers;
     assert_eq!(headers[&headers::ASOF_AUTHOR], "Ada");
-    assert_eq!(
-        headers[&headers::ASOF_MESSAGE].as_bytes(),
-        "größer".as_bytes()
-    );
+    assert_eq!(headers[&headers::ASOF_MESSAGE].as_bytes(), "größer".as_bytes());
     assert_eq!(headers[&headers::IF_UNCHANGED_SINCE], "5");
     assert_eq!(headers[&header::CONTENT_TYPE], "text/plain");
     drop(asked);
 
-    let broken = WriteOptions {
-        message: "two\nlines".to_owned(),
-        ..WriteOptions::default()
-    };
+    let broken = WriteOptions { message: "two\nlines".to_owned(), ..WriteOptions::default() };
     let error = client.delete("s", "k", &broken).unwrap_err();
     assert_eq!(error.origin(), Origin::Request);
     assert_eq!(fake.targets().len(), 1);
@@ -215,11 +198,7 @@ fn patience(mut attempts: u32, pauses: &Arc<Mutex<Vec<Duration>>>) -> Pause {
 
 #[test]
 fn a_follower_goes_on_from_its_last_message_and_drops_what_was_cut_off() {
-    let (one, two, three) = (
-        message("1.1.0", 1),
-        message("2.2.0", 1),
-        message("3.3.0", 1),
-    );
+    let (one, two, three) = (message("1.1.0", 1), message("2.2.0", 1), message("3.3.0", 1));
     let cut = &two[..two.len() - 1];
     let fake = Fake::new([
         answer(200, &[], &format!("{one}{cut}")),
@@ -238,18 +217,11 @@ fn a_follower_goes_on_from_its_last_message_and_drops_what_was_cut_off() {
         .collect();
     assert_eq!(seen, ["1.1.0", "2.2.0", "3.3.0"]);
     let targets = fake.targets();
-    let cursors: Vec<&str> = targets
-        .iter()
-        .map(|target| target.split(['=', '&']).nth(1).unwrap())
-        .collect();
+    let cursors: Vec<&str> =
+        targets.iter().map(|target| target.split(['=', '&']).nth(1).unwrap()).collect();
     assert_eq!(cursors, ["0.0.0", "1.1.0", "1.1.0"]);
     // Twice as long after each failure, and from the start again after a message.
-    let ms: Vec<u128> = pauses
-        .lock()
-        .unwrap()
-        .iter()
-        .map(Duration::as_millis)
-        .collect();
+    let ms: Vec<u128> = pauses.lock().unwrap().iter().map(Duration::as_millis).collect();
     assert_eq!(ms, [100, 200, 100]);
 }
 
@@ -262,9 +234,7 @@ fn a_follower_ends_where_going_on_cannot_help() {
     let pauses = Arc::default();
     let after = || Cursor("0.0.0".to_owned());
     let client = fake.client();
-    let mut follow = client
-        .follow(after(), Vec::new(), patience(9, &pauses))
-        .unwrap();
+    let mut follow = client.follow(after(), Vec::new(), patience(9, &pauses)).unwrap();
     assert!(follow.next().unwrap().is_ok());
     let error = follow.next().unwrap().unwrap_err();
     assert_eq!(error.name(), ErrorName::BelowFloor);
@@ -274,9 +244,7 @@ fn a_follower_ends_where_going_on_cannot_help() {
     let both = format!("{}{}", message("1.1.0", 1), message("9.9.0", 2));
     let fake = Fake::new([answer(200, &[], &both)]);
     let client = fake.client();
-    let mut follow = client
-        .follow(after(), Vec::new(), patience(9, &pauses))
-        .unwrap();
+    let mut follow = client.follow(after(), Vec::new(), patience(9, &pauses)).unwrap();
     assert!(follow.next().unwrap().is_ok());
     let error = follow.next().unwrap().unwrap_err();
     assert_eq!(error.name(), ErrorName::WrongEpoch);
@@ -284,9 +252,7 @@ fn a_follower_ends_where_going_on_cannot_help() {
 
     // A server that was never there is news at once.
     let fake = Fake::new([]);
-    let first = fake
-        .client()
-        .follow(after(), Vec::new(), patience(9, &pauses));
+    let first = fake.client().follow(after(), Vec::new(), patience(9, &pauses));
     assert!(first.is_err());
 }
 
@@ -304,9 +270,6 @@ fn an_answer_that_breaks_off_is_no_answer() {
         body: Box::new(Breaks),
     })]);
     let error = fake.client().time().unwrap_err();
-    assert_eq!(
-        error.origin(),
-        Origin::Transport(TransportErrorKind::Broken)
-    );
+    assert_eq!(error.origin(), Origin::Transport(TransportErrorKind::Broken));
     assert!(error.is_passing());
 }

@@ -58,10 +58,7 @@ fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
 
 fn system_bundle() -> Option<PathBuf> {
     let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    named
-        .into_iter()
-        .chain(SYSTEM_BUNDLES.map(PathBuf::from))
-        .find(|path| path.is_file())
+    named.into_iter().chain(SYSTEM_BUNDLES.map(PathBuf::from)).find(|path| path.is_file())
 }
 
 fn untrusted(message: String) -> TransportError {

@@ -123,10 +123,7 @@ pub enum TransportErrorKind {
 impl TransportError {
     /// An error of `kind` explained by `message`.
     pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 }
 

@@ -93,9 +93,7 @@ impl Client {
         set_text(&mut request, &headers::ASOF_AUTHOR, self.author())?;
         set_text(&mut request, &headers::ASOF_MESSAGE, &options.message)?;
         if let Some(at) = options.effective_at {
-            request
-                .headers
-                .insert(headers::EFFECTIVE_AT.clone(), at.as_micros().into());
+            request.headers.insert(headers::EFFECTIVE_AT.clone(), at.as_micros().into());
         }
         if let Some(name) = &options.idempotency_key {
             set_text(&mut request, &headers::IDEMPOTENCY_KEY, name)?;
@@ -114,9 +112,7 @@ impl Client {
                 set_text(&mut request, &header::IF_MATCH, &format!("\"{hash}\""))?;
             }
             Condition::UnchangedSince(at) => {
-                request
-                    .headers
-                    .insert(headers::IF_UNCHANGED_SINCE.clone(), at.as_micros().into());
+                request.headers.insert(headers::IF_UNCHANGED_SINCE.clone(), at.as_micros().into());
             }
         }
         Ok(request)

@@ -54,9 +54,7 @@ impl Clock for SystemClock {
         else {
             return Timestamp::MIN;
         };
-        let micros = seconds
-            .saturating_mul(1_000_000)
-            .saturating_add(nanos / 1_000);
+        let micros = seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000);
         Timestamp::from_micros(micros).unwrap_or(Timestamp::MAX)
     }
 
@@ -67,10 +65,7 @@ impl Clock for SystemClock {
         BootTime(Duration::new(seconds, nanos))
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the crate that may sleep"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the crate that may sleep")]
     fn sleep(&self, duration: Duration) {
         std::thread::sleep(duration);
     }

@@ -85,9 +85,7 @@ impl Caller {
         if self.covers(space) {
             Ok(())
         } else {
-            Err(Refusal::forbidden(format!(
-                "the token is not for space `{space}`"
-            )))
+            Err(Refusal::forbidden(format!("the token is not for space `{space}`")))
         }
     }
 
@@ -120,10 +118,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new(access: Access, store: &Store) -> Self {
-        Self {
-            access,
-            known: ArcSwap::from_pointee(Known::of(store)),
-        }
+        Self { access, known: ArcSwap::from_pointee(Known::of(store)) }
     }
 
     /// Whether a token is needed at present.
@@ -191,10 +186,7 @@ impl Known {
             let same: Choice = token.hash.0.ct_eq(&hash.0);
             found.conditional_assign(&index, same);
         }
-        usize::try_from(found)
-            .ok()
-            .and_then(|index| self.tokens.get(index))
-            .cloned()
+        usize::try_from(found).ok().and_then(|index| self.tokens.get(index)).cloned()
     }
 }
 
@@ -211,10 +203,7 @@ pub(crate) fn check_role(
         Needs::Operator => Role::Operator,
     };
     if !caller.is_at_least(role) {
-        return Err(Refusal::forbidden(format!(
-            "this takes a token of role {}",
-            role.as_str()
-        )));
+        return Err(Refusal::forbidden(format!("this takes a token of role {}", role.as_str())));
     }
     match space {
         Some(space) => caller.check_space(space),

@@ -149,11 +149,7 @@ impl App {
     }
 
     fn unrouted(&self, name: ErrorName, request: &Request<Body>) -> Response<Body> {
-        let detail = format!(
-            "{} {}: see /openapi.json",
-            request.method(),
-            request.uri().path()
-        );
+        let detail = format!("{} {}: see /openapi.json", request.method(), request.uri().path());
         let status = name.status().get().as_u16();
         self.metrics.answered(None, status, Duration::ZERO);
         Refusal::from(Problem::new(name, detail)).into_response()
@@ -227,8 +223,5 @@ async fn turn(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusa
 /// What a caller is told where a thread of ours panicked.
 pub(crate) fn broken(error: &dyn core::fmt::Display) -> Refusal {
     tracing::error!(%error, "a request panicked");
-    Refusal::new(
-        ErrorName::Internal,
-        "the service failed on this request; its log says more",
-    )
+    Refusal::new(ErrorName::Internal, "the service failed on this request; its log says more")
 }

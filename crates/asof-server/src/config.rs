@@ -106,10 +106,7 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self {
-            format: LogFormat::Text,
-            filter: "info".to_owned(),
-        }
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
     }
 }
 
@@ -216,20 +213,10 @@ impl Config {
             return refuse("tls_terminated_elsewhere = true contradicts [tls]".to_owned());
         }
         let counts = [
-            (
-                "store.cache_bytes",
-                self.store.cache_bytes,
-                1 << 20,
-                1 << 40,
-            ),
+            ("store.cache_bytes", self.store.cache_bytes, 1 << 20, 1 << 40),
             ("limits.connections", self.limits.connections, 1, 1_000_000),
             ("limits.followers", self.limits.followers, 0, 100_000),
-            (
-                "store.value_bytes_max",
-                self.store.value_bytes_max,
-                1,
-                store_limits::VALUE_BYTES_MAX,
-            ),
+            ("store.value_bytes_max", self.store.value_bytes_max, 1, store_limits::VALUE_BYTES_MAX),
         ];
         for (name, count, least, most) in counts {
             if !(least..=most).contains(&count) {
@@ -241,51 +228,16 @@ impl Config {
 
     fn check_spans(&self) -> Result<(), ConfigError> {
         let spans = [
-            (
-                "limits.header_timeout",
-                self.limits.header_timeout,
-                "1s",
-                "1h",
-            ),
+            ("limits.header_timeout", self.limits.header_timeout, "1s", "1h"),
             ("limits.body_timeout", self.limits.body_timeout, "1s", "1h"),
-            (
-                "limits.write_timeout",
-                self.limits.write_timeout,
-                "1s",
-                "1h",
-            ),
+            ("limits.write_timeout", self.limits.write_timeout, "1s", "1h"),
             ("limits.idle_timeout", self.limits.idle_timeout, "1s", "1d"),
-            (
-                "limits.drain_timeout",
-                self.limits.drain_timeout,
-                "0s",
-                "1h",
-            ),
-            (
-                "store.schedule_limit",
-                self.store.schedule_limit,
-                "1s",
-                "36500d",
-            ),
+            ("limits.drain_timeout", self.limits.drain_timeout, "0s", "1h"),
+            ("store.schedule_limit", self.store.schedule_limit, "1s", "36500d"),
             ("store.idle_tick", self.store.idle_tick, "1ms", "500ms"),
-            (
-                "store.clock_jump_limit",
-                self.store.clock_jump_limit,
-                "2s",
-                "366d",
-            ),
-            (
-                "store.clock_start_limit",
-                self.store.clock_start_limit,
-                "2s",
-                "36500d",
-            ),
-            (
-                "store.retention_interval",
-                self.store.retention_interval,
-                "1s",
-                "366d",
-            ),
+            ("store.clock_jump_limit", self.store.clock_jump_limit, "2s", "366d"),
+            ("store.clock_start_limit", self.store.clock_start_limit, "2s", "36500d"),
+            ("store.retention_interval", self.store.retention_interval, "1s", "366d"),
         ];
         for (name, span, least, most) in spans {
             let bound = |text: &str| text.parse::<Span>().map_err(ConfigError);

@@ -67,9 +67,7 @@ pub(crate) fn space(info: SpaceInfo) -> SpaceBody {
         import,
         retention: match info.retention {
             Retention::KeepAll => RetentionBody::ALL,
-            Retention::KeepFor(keep) => RetentionBody::KeepFor {
-                keep_seconds: keep.as_secs(),
-            },
+            Retention::KeepFor(keep) => RetentionBody::KeepFor { keep_seconds: keep.as_secs() },
             Retention::Sparse { dense, every } => RetentionBody::Sparse {
                 dense_seconds: dense.as_secs(),
                 every_seconds: every.as_secs(),
@@ -85,10 +83,7 @@ pub(crate) fn retention(body: RetentionBody) -> Retention {
         RetentionBody::KeepFor { keep_seconds } => {
             Retention::KeepFor(Duration::from_secs(keep_seconds))
         }
-        RetentionBody::Sparse {
-            dense_seconds,
-            every_seconds,
-        } => Retention::Sparse {
+        RetentionBody::Sparse { dense_seconds, every_seconds } => Retention::Sparse {
             dense: Duration::from_secs(dense_seconds),
             every: Duration::from_secs(every_seconds),
         },
@@ -143,12 +138,7 @@ pub(crate) fn control(record: ControlRecord) -> ControlBody {
 }
 
 pub(crate) fn cap(cap: Cap) -> CapBody {
-    CapBody {
-        at: cap.at.into(),
-        author: cap.by.name,
-        reason: cap.by.reason,
-        set: cap.set.into(),
-    }
+    CapBody { at: cap.at.into(), author: cap.by.name, reason: cap.by.reason, set: cap.set.into() }
 }
 
 pub(crate) fn pin(pin: Pin) -> PinBody {
@@ -249,19 +239,14 @@ pub(crate) fn history_version(version: HistoryVersion) -> HistoryVersionBody {
         deleted: version.content.is_none(),
         hash: version.content.as_ref().map(|content| hash(content.hash)),
         bytes: version.content.as_ref().map(|content| content.bytes),
-        content_type: version
-            .content
-            .map(|content| content.content_type.as_str().to_owned()),
+        content_type: version.content.map(|content| content.content_type.as_str().to_owned()),
     }
 }
 
 /// What a write does to its key.
 pub(crate) fn op(input: ValueInput<'_>) -> Result<Op, Refusal> {
     match input.form() {
-        Ok(ValueForm::Put {
-            content_type,
-            bytes,
-        }) => Ok(Op::Put(Value {
+        Ok(ValueForm::Put { content_type, bytes }) => Ok(Op::Put(Value {
             content_type: ContentType::new(content_type)?,
             bytes: bytes.into(),
         })),
@@ -300,9 +285,5 @@ pub(crate) fn writes(bodies: &[WriteBody]) -> Result<Vec<Write>, Refusal> {
 }
 
 pub(crate) fn source(body: SourceBody) -> Result<Source, Refusal> {
-    Ok(Source {
-        space: SpaceName::new(&body.space)?,
-        id: body.id,
-        at: body.at.into(),
-    })
+    Ok(Source { space: SpaceName::new(&body.space)?, id: body.id, at: body.at.into() })
 }

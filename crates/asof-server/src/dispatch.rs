@@ -56,10 +56,8 @@ pub(crate) async fn dispatch(
                 .unwrap_or("no message");
             Err(broken(&text))
         });
-    let refusal = answer
-        .as_ref()
-        .err()
-        .map(|refusal| (refusal.name(), refusal.detail().to_owned()));
+    let refusal =
+        answer.as_ref().err().map(|refusal| (refusal.name(), refusal.detail().to_owned()));
     let response = answer.unwrap_or_else(Refusal::into_response);
     let took = app.settings.clock.boot().since(began);
     let status = response.status().as_u16();
@@ -112,14 +110,7 @@ async fn answer(
     let path = Path::new(route.path, parts.uri.path());
     let space = path.space()?;
     access::check_role(caller, route, space.as_ref())?;
-    let call = Call {
-        app,
-        parts,
-        query,
-        caller,
-        path,
-        route,
-    };
+    let call = Call { app, parts, query, caller, path, route };
     let _place = match route.limit {
         BodyLimit::Large => Some(app.large_body().await?),
         BodyLimit::Empty if !body.is_end_stream() => {
@@ -209,11 +200,7 @@ impl<'a> Path<'a> {
             }
             left = after;
         }
-        Self {
-            whole: path,
-            space,
-            rest,
-        }
+        Self { whole: path, space, rest }
     }
 
     /// All of it.
@@ -223,9 +210,7 @@ impl<'a> Path<'a> {
 
     /// The space it names, where its template has one.
     fn space(self) -> Result<Option<SpaceName>, Refusal> {
-        self.space
-            .map(|raw| Ok(SpaceName::new(&decode(raw)?)?))
-            .transpose()
+        self.space.map(|raw| Ok(SpaceName::new(&decode(raw)?)?)).transpose()
     }
 
     /// The space, as it stands in the path.
@@ -275,9 +260,7 @@ impl Call<'_> {
         &self,
         name: &HeaderName,
     ) -> Result<Option<T>, Refusal> {
-        self.header(name)?
-            .map(|text| parse(&format_args!("header {name}"), text))
-            .transpose()
+        self.header(name)?.map(|text| parse(&format_args!("header {name}"), text)).transpose()
     }
 
     /// Who acts, by the headers.
@@ -294,18 +277,12 @@ impl Call<'_> {
             (Some(token), "") => token.to_owned(),
             (Some(token), author) => format!("{author} (token {token})"),
         };
-        Actor {
-            name,
-            reason: reason.to_owned(),
-        }
+        Actor { name, reason: reason.to_owned() }
     }
 
     /// The author of a commit: as claimed, or the name of the token.
     pub(crate) fn author(&self, claimed: Option<&str>) -> String {
-        claimed
-            .or(self.caller.name())
-            .unwrap_or_default()
-            .to_owned()
+        claimed.or(self.caller.name()).unwrap_or_default().to_owned()
     }
 
     /// The request body as JSON.
@@ -333,9 +310,9 @@ impl Call<'_> {
         match tokio::time::timeout(self.app.settings.body_timeout, collected).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(error)) => Err(Refusal::invalid(format!(
-                "the request body did not arrive whole: {error}"
-            ))),
+            Ok(Err(error)) => {
+                Err(Refusal::invalid(format!("the request body did not arrive whole: {error}")))
+            }
             Err(_) => Err(Refusal::new(
                 ErrorName::RequestTimeout,
                 format!(

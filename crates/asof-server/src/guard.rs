@@ -14,15 +14,11 @@ use crate::refusal::Refusal;
 
 /// Refuses what a foreign page could have sent.
 pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
-    let host = parts
-        .uri
-        .authority()
-        .map(http::uri::Authority::as_str)
-        .or_else(|| {
-            let host = parts.headers.get(header::HOST)?;
-            // One that is not text is not this machine's.
-            Some(host.to_str().unwrap_or("?"))
-        });
+    let host = parts.uri.authority().map(http::uri::Authority::as_str).or_else(|| {
+        let host = parts.headers.get(header::HOST)?;
+        // One that is not text is not this machine's.
+        Some(host.to_str().unwrap_or("?"))
+    });
     if let Some(host) = host
         && !is_this_machine(host)
     {
@@ -34,10 +30,7 @@ pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
     if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    let site = parts
-        .headers
-        .get("sec-fetch-site")
-        .map(http::HeaderValue::as_bytes);
+    let site = parts.headers.get("sec-fetch-site").map(http::HeaderValue::as_bytes);
     let same_site = matches!(site, None | Some(b"same-origin" | b"none"));
     let same_origin = parts.headers.get(header::ORIGIN).is_none_or(|origin| {
         let origin = origin.to_str().unwrap_or_default();
@@ -47,9 +40,7 @@ pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
     if same_site && same_origin {
         Ok(())
     } else {
-        Err(Refusal::forbidden(
-            "without tokens a web page of another origin may change nothing",
-        ))
+        Err(Refusal::forbidden("without tokens a web page of another origin may change nothing"))
     }
 }
 

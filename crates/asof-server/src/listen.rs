@@ -106,11 +106,7 @@ impl Server {
         if needs_tokens && store.tokens().is_empty() {
             return Err(ServeError::NoToken);
         }
-        let access = if needs_tokens {
-            Access::Tokens
-        } else {
-            Access::Loopback
-        };
+        let access = if needs_tokens { Access::Tokens } else { Access::Loopback };
         let tls = config
             .tls
             .as_ref()
@@ -127,14 +123,7 @@ impl Server {
             ..Settings::default()
         };
         let (app, stop) = App::new(store, access, settings);
-        Ok(Self {
-            listener,
-            address,
-            tls,
-            limits: config.limits.clone(),
-            app,
-            stop,
-        })
+        Ok(Self { listener, address, tls, limits: config.limits.clone(), app, stop })
     }
 
     /// Where it listens.
@@ -174,10 +163,7 @@ impl Server {
         self.stop.send_replace(true);
         let drained = async { while tasks.join_next().await.is_some() {} };
         if timeout(self.limits.drain_timeout.0, drained).await.is_err() {
-            tracing::warn!(
-                connections = tasks.len(),
-                "cut off what did not end in time"
-            );
+            tracing::warn!(connections = tasks.len(), "cut off what did not end in time");
             tasks.shutdown().await;
         }
         let store = self.app.store.clone();

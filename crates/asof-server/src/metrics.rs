@@ -67,35 +67,17 @@ impl Metrics {
             Unit::Seconds,
             latency.clone(),
         );
-        registry.register(
-            "feed_followers",
-            "Followers of the feed",
-            Gauge::clone(&followers),
-        );
-        registry.register(
-            "connections",
-            "Open connections",
-            Gauge::clone(&connections),
-        );
+        registry.register("feed_followers", "Followers of the feed", Gauge::clone(&followers));
+        registry.register("connections", "Open connections", Gauge::clone(&connections));
         registry.register_collector(Box::new(StoreCollector { store, clock }));
-        Self {
-            registry,
-            requests,
-            latency,
-            followers,
-            connections,
-        }
+        Self { registry, requests, latency, followers, connections }
     }
 
     /// Counts one answer. `None` is a request that no route took.
     pub(crate) fn answered(&self, route: Option<RouteId>, status: u16, took: Duration) {
         let route = route.map_or("none", RouteId::as_str);
-        self.requests
-            .get_or_create(&RequestLabels { route, status })
-            .inc();
-        self.latency
-            .get_or_create(&RouteLabel { route })
-            .observe(took.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+        self.latency.get_or_create(&RouteLabel { route }).observe(took.as_secs_f64());
     }
 
     /// All of them as `OpenMetrics` text.
@@ -121,26 +103,10 @@ impl Collector for StoreCollector {
         let flag = |on: bool| if on { 1.0 } else { 0.0 };
         let lag = self.clock.wall().since(time.closed).as_secs_f64();
         let mut gauges = vec![
-            (
-                "closed_lag_seconds",
-                "How far closed is behind the wall clock",
-                lag,
-            ),
-            (
-                "closed_timestamp_seconds",
-                "Closed, since 1970",
-                seconds(time.closed),
-            ),
-            (
-                "floor_timestamp_seconds",
-                "The floor, since 1970",
-                seconds(time.floor),
-            ),
-            (
-                "latest_timestamp_seconds",
-                "Latest, since 1970",
-                seconds(time.latest),
-            ),
+            ("closed_lag_seconds", "How far closed is behind the wall clock", lag),
+            ("closed_timestamp_seconds", "Closed, since 1970", seconds(time.closed)),
+            ("floor_timestamp_seconds", "The floor, since 1970", seconds(time.floor)),
+            ("latest_timestamp_seconds", "Latest, since 1970", seconds(time.latest)),
             ("capped", "Whether there is a cap", flag(time.cap.is_some())),
             (
                 "read_only",

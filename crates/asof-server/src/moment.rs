@@ -56,11 +56,7 @@ pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Aske
         if !call.caller.is_at_least(Role::Writer) {
             return Err(Refusal::forbidden("a preview takes a token of role writer"));
         }
-        return Ok(Asked {
-            as_of: AsOf::Preview(at),
-            named_by: NamedBy::Preview,
-            session: None,
-        });
+        return Ok(Asked { as_of: AsOf::Preview(at), named_by: NamedBy::Preview, session: None });
     }
     let session = call.parsed_header::<SessionToken>(&ASOF_TOKEN)?;
     if let Some(session) = session {
@@ -72,11 +68,7 @@ pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Aske
         (None, _, Some(at)) => (AsOf::At(at), NamedBy::Request),
         (None, _, None) => by_headers(call)?,
     };
-    let asked = Asked {
-        as_of,
-        named_by,
-        session,
-    };
+    let asked = Asked { as_of, named_by, session };
     wait(call, &asked).await?;
     Ok(asked)
 }
@@ -106,9 +98,7 @@ fn by_headers(call: &Call<'_>) -> Result<(AsOf, NamedBy), Refusal> {
             text.escape_debug()
         ))
     })?;
-    let seconds = date
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let seconds = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     // A date means its whole second: the Memento-Datetime of a version leads back to it. RFC 7089
     // wants the nearest there is for a date outside what is kept.
     let time = call.app.store.time();
@@ -146,9 +136,7 @@ pub(crate) fn wait_bound(call: &Call<'_>) -> Result<Option<Duration>, Refusal> {
     let bound = Duration::from_millis(millis);
     if bound > WAIT_MAX {
         let most = WAIT_MAX.as_millis();
-        return Err(Refusal::invalid(format!(
-            "wait={millis} is above {most} milliseconds"
-        )));
+        return Err(Refusal::invalid(format!("wait={millis} is above {most} milliseconds")));
     }
     Ok(Some(bound))
 }
@@ -194,10 +182,7 @@ impl Asked {
     fn put_caching(&self, call: &Call<'_>, headers: &mut HeaderMap) {
         let caching = caching(call, self.named_by);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
-        if matches!(
-            self.named_by,
-            NamedBy::Nothing | NamedBy::Request | NamedBy::Datetime
-        ) {
+        if matches!(self.named_by, NamedBy::Nothing | NamedBy::Request | NamedBy::Datetime) {
             headers.insert(
                 header::VARY,
                 HeaderValue::from_static("as-of, accept-datetime, asof-token"),
@@ -208,11 +193,7 @@ impl Asked {
 
 /// Who may keep an answer whose moments are all in the URL.
 pub(crate) fn caching_of_url(call: &Call<'_>, with_epoch: bool) -> HeaderValue {
-    let named_by = if with_epoch {
-        NamedBy::UrlWithEpoch
-    } else {
-        NamedBy::Url
-    };
+    let named_by = if with_epoch { NamedBy::UrlWithEpoch } else { NamedBy::Url };
     HeaderValue::from_static(caching(call, named_by))
 }
 

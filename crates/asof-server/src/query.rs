@@ -36,9 +36,7 @@ impl<'a> Query<'a> {
                 )));
             }
             if query.pairs().take(index).any(|(other, _)| other == name) {
-                return Err(Refusal::invalid(format!(
-                    "query parameter `{name}` is there twice"
-                )));
+                return Err(Refusal::invalid(format!("query parameter `{name}` is there twice")));
             }
         }
         Ok(query)
@@ -88,9 +86,7 @@ impl<'a> Query<'a> {
         if (1..=PAGE_ENTRIES_MAX).contains(&limit) {
             Ok(limit)
         } else {
-            Err(Refusal::invalid(format!(
-                "limit={limit} is not within 1 to {PAGE_ENTRIES_MAX}"
-            )))
+            Err(Refusal::invalid(format!("limit={limit} is not within 1 to {PAGE_ENTRIES_MAX}")))
         }
     }
 }

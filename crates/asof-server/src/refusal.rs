@@ -61,20 +61,14 @@ impl Refusal {
         let (problem, headers) = *self.0;
         let mut response = reply::json_as(asof_api::error::MEDIA_TYPE, &problem);
         *response.status_mut() = problem.name.status().get();
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match problem.name {
             ErrorName::Unauthorized => {
                 let challenge = HeaderValue::from_static("Bearer");
-                response
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, challenge);
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
             }
             ErrorName::NotYetClosed | ErrorName::Unavailable => {
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }
@@ -99,31 +93,25 @@ impl From<asof_store::Error> for Refusal {
             ErrorKind::StillImporting => problem(ErrorName::StillImporting),
             ErrorKind::NotFound => problem(ErrorName::NotFound),
             ErrorKind::Conflict => problem(ErrorName::Conflict),
-            ErrorKind::InThePast { last } => Problem {
-                last: Some(last.into()),
-                ..problem(ErrorName::InThePast)
-            },
-            ErrorKind::NotYetClosed { closed } => Problem {
-                closed: Some(closed.into()),
-                ..problem(ErrorName::NotYetClosed)
-            },
-            ErrorKind::BelowFloor { floor } => Problem {
-                floor: Some(floor.into()),
-                ..problem(ErrorName::BelowFloor)
-            },
-            ErrorKind::AboveCap { cap } => Problem {
-                cap: Some(cap.into()),
-                ..problem(ErrorName::AboveCap)
-            },
+            ErrorKind::InThePast { last } => {
+                Problem { last: Some(last.into()), ..problem(ErrorName::InThePast) }
+            }
+            ErrorKind::NotYetClosed { closed } => {
+                Problem { closed: Some(closed.into()), ..problem(ErrorName::NotYetClosed) }
+            }
+            ErrorKind::BelowFloor { floor } => {
+                Problem { floor: Some(floor.into()), ..problem(ErrorName::BelowFloor) }
+            }
+            ErrorKind::AboveCap { cap } => {
+                Problem { cap: Some(cap.into()), ..problem(ErrorName::AboveCap) }
+            }
             ErrorKind::Erased => problem(ErrorName::Erased),
-            ErrorKind::WrongEpoch { epoch } => Problem {
-                epoch: Some(epoch.into()),
-                ..problem(ErrorName::WrongEpoch)
-            },
-            ErrorKind::TooLarge { limit } => Problem {
-                limit: Some(limit),
-                ..problem(ErrorName::TooLarge)
-            },
+            ErrorKind::WrongEpoch { epoch } => {
+                Problem { epoch: Some(epoch.into()), ..problem(ErrorName::WrongEpoch) }
+            }
+            ErrorKind::TooLarge { limit } => {
+                Problem { limit: Some(limit), ..problem(ErrorName::TooLarge) }
+            }
             ErrorKind::Unavailable => problem(ErrorName::Unavailable),
             ErrorKind::Corrupt => problem(ErrorName::Corrupt),
         }

@@ -29,9 +29,7 @@ pub(crate) fn json_as(media_type: &'static str, body: &impl Serialize) -> Respon
 /// An answer of the media type.
 pub(crate) fn typed(media_type: &'static str, body: impl Into<Body>) -> Response<Body> {
     let mut response = Response::new(body.into());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 
@@ -46,10 +44,7 @@ pub(crate) fn value(content_type: &ContentType, bytes: Bytes) -> Response<Body> 
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type);
     // Values come from anybody: a browser must not guess a script out of one.
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -11,10 +11,7 @@ pub(crate) fn narrow(caller: &Caller, commit: &mut Commit) {
     }
     commit.writes.retain(|write| caller.covers(&write.space));
     commit.opened.retain(|space| caller.covers(space));
-    commit.source = commit
-        .source
-        .take()
-        .filter(|source| caller.covers(&source.space));
+    commit.source = commit.source.take().filter(|source| caller.covers(&source.space));
 }
 
 /// Whether the caller may see `record`: what concerns its spaces, and what moves time for all.

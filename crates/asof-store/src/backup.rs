@@ -46,22 +46,11 @@ pub(crate) fn write(
                 progress(out.bytes);
             }
         });
-        if outcome.is_ok() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    outcome
-        .and_then(|()| out.end(rows))
-        .map_err(|error| sink_failed(&error))?;
+    outcome.and_then(|()| out.end(rows)).map_err(|error| sink_failed(&error))?;
     progress(out.bytes);
-    Ok(BackupSummary {
-        epoch,
-        closed,
-        rows,
-        bytes: out.bytes,
-    })
+    Ok(BackupSummary { epoch, closed, rows, bytes: out.bytes })
 }
 
 fn sink_failed(error: &io::Error) -> Error {
@@ -80,21 +69,13 @@ impl<'a> Frames<'a> {
         let header = header(epoch, closed);
         sink.write_all(&header)?;
         let chain = *blake3::hash(&header).as_bytes();
-        Ok(Self {
-            sink,
-            chain,
-            frame: Vec::new(),
-            bytes: header.len() as u64,
-        })
+        Ok(Self { sink, chain, frame: Vec::new(), bytes: header.len() as u64 })
     }
 
     /// Adds a row; returns whether that ended a frame.
     fn row(&mut self, key: &[u8], value: &[u8]) -> io::Result<bool> {
         let mut row = Encoder::with_capacity(key.len() + value.len() + 8);
-        row.number(key.len() as u64)
-            .raw(key)
-            .number(value.len() as u64)
-            .raw(value);
+        row.number(key.len() as u64).raw(key).number(value.len() as u64).raw(value);
         self.frame.extend_from_slice(&row.finish());
         if self.frame.len() < FRAME_BYTES {
             return Ok(false);
@@ -107,9 +88,7 @@ impl<'a> Frames<'a> {
         if self.frame.is_empty() {
             return Ok(());
         }
-        let len = u32::try_from(self.frame.len())
-            .map_err(io::Error::other)?
-            .to_le_bytes();
+        let len = u32::try_from(self.frame.len()).map_err(io::Error::other)?.to_le_bytes();
         let frame = core::mem::take(&mut self.frame);
         self.put(&[&len, &frame])
     }
@@ -132,11 +111,7 @@ impl<'a> Frames<'a> {
 
 fn header(epoch: Epoch, closed: Timestamp) -> [u8; 24] {
     let mut header = [0; 24];
-    let parts = [
-        MAGIC,
-        epoch.as_u64().to_le_bytes(),
-        closed.as_micros().to_le_bytes(),
-    ];
+    let parts = [MAGIC, epoch.as_u64().to_le_bytes(), closed.as_micros().to_le_bytes()];
     for (to, from) in header.chunks_exact_mut(8).zip(parts) {
         to.copy_from_slice(&from);
     }
@@ -182,34 +157,18 @@ pub(crate) fn read(
             let count: [u8; 8] = read_array(source)?;
             check_link(source, &mut chain, &[&len, &count])?;
             if u64::from_le_bytes(count) != rows {
-                return Err(Error::corrupt(
-                    "the backup does not hold as many rows as it says",
-                ));
+                return Err(Error::corrupt("the backup does not hold as many rows as it says"));
             }
-            if source
-                .read(&mut [0])
-                .map_err(|error| source_failed(&error))?
-                > 0
-            {
+            if source.read(&mut [0]).map_err(|error| source_failed(&error))? > 0 {
                 return Err(Error::corrupt("the backup goes on after its end"));
             }
-            return Ok(BackupSummary {
-                epoch,
-                closed,
-                rows,
-                bytes: bytes + 4 + 8 + 32,
-            });
+            return Ok(BackupSummary { epoch, closed, rows, bytes: bytes + 4 + 8 + 32 });
         }
         if size > FRAME_BYTES_MAX {
-            return Err(Error::corrupt(
-                "the backup has a frame of impossible length",
-            ));
+            return Err(Error::corrupt("the backup has a frame of impossible length"));
         }
         let mut frame = Vec::new();
-        source
-            .take(size as u64)
-            .read_to_end(&mut frame)
-            .map_err(|error| source_failed(&error))?;
+        source.take(size as u64).read_to_end(&mut frame).map_err(|error| source_failed(&error))?;
         if frame.len() < size {
             return Err(cut_short());
         }
@@ -239,18 +198,12 @@ fn parse_frame(frame: &[u8]) -> Result<Batch> {
 fn check_link(source: &mut dyn Read, chain: &mut [u8; 32], parts: &[&[u8]]) -> Result<()> {
     let found: [u8; 32] = read_array(source)?;
     *chain = link(chain, parts);
-    if *chain == found {
-        Ok(())
-    } else {
-        Err(Error::corrupt("the backup is damaged"))
-    }
+    if *chain == found { Ok(()) } else { Err(Error::corrupt("the backup is damaged")) }
 }
 
 fn read_array<const N: usize>(source: &mut dyn Read) -> Result<[u8; N]> {
     let mut array = [0; N];
-    source
-        .read_exact(&mut array)
-        .map_err(|error| source_failed(&error))?;
+    source.read_exact(&mut array).map_err(|error| source_failed(&error))?;
     Ok(array)
 }
 
@@ -258,10 +211,7 @@ fn source_failed(error: &io::Error) -> Error {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return cut_short();
     }
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("the backup cannot be read: {error}"),
-    )
+    Error::new(ErrorKind::Unavailable, format!("the backup cannot be read: {error}"))
 }
 
 fn cut_short() -> Error {

@@ -19,19 +19,12 @@ pub(crate) enum Reading {
     /// It went on as the boot-time clock did.
     Steady(Timestamp),
     /// It moved by more than the limit against the boot-time clock, from where it should be.
-    Jumped {
-        expected: Timestamp,
-        found: Timestamp,
-    },
+    Jumped { expected: Timestamp, found: Timestamp },
 }
 
 impl ClockGuard {
     pub(crate) fn new(clock: &dyn Clock, limit: Duration) -> Self {
-        Self {
-            limit,
-            wall: clock.wall(),
-            boot: clock.boot(),
-        }
+        Self { limit, wall: clock.wall(), boot: clock.boot() }
     }
 
     /// Looks at the clocks. A steady reading becomes what the next one is held against, so that
@@ -40,10 +33,7 @@ impl ClockGuard {
         let (wall, boot) = (clock.wall(), clock.boot());
         let expected = self.wall.saturating_add(boot.since(self.boot));
         if wall.since(expected).max(expected.since(wall)) > self.limit {
-            return Reading::Jumped {
-                expected,
-                found: wall,
-            };
+            return Reading::Jumped { expected, found: wall };
         }
         (self.wall, self.boot) = (wall, boot);
         Reading::Steady(wall)

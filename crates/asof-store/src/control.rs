@@ -22,12 +22,7 @@ impl Actor {
     pub(crate) fn checked(self) -> Result<Self> {
         for (what, text) in [("who acts", &self.name), ("the reason", &self.reason)] {
             if text.len() > ACTOR_TEXT_BYTES_MAX {
-                return Err(Error::too_large(
-                    what,
-                    text.len(),
-                    ACTOR_TEXT_BYTES_MAX,
-                    "bytes",
-                ));
+                return Err(Error::too_large(what, text.len(), ACTOR_TEXT_BYTES_MAX, "bytes"));
             }
         }
         Ok(self)

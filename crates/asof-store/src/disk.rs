@@ -29,13 +29,10 @@ pub(crate) fn opener(dir: &Path, options: &Options) -> Result<Opener> {
             WhenEmpty::Refuse,
         ));
     }
-    let unfinished = Unfinished {
-        dir: dir.to_owned(),
-    };
+    let unfinished = Unfinished { dir: dir.to_owned() };
     let file = open_file(&unfinished.path(), WhenMissing::Create)?;
     // What a restore or a creation that was cut short left behind is not a store.
-    file.set_len(0)
-        .map_err(|error| unopened(&unfinished.path(), &error))?;
+    file.set_len(0).map_err(|error| unopened(&unfinished.path(), &error))?;
     drop(engine_opener(file.clone(), options, WhenEmpty::Create)()?);
     unfinished.finish()?;
     Ok(engine_opener(file, options, WhenEmpty::Refuse))
@@ -57,10 +54,7 @@ pub(crate) fn engine_opener(
     options: &Options,
     when_empty: WhenEmpty,
 ) -> Opener {
-    let redb = RedbOptions {
-        cache_bytes: options.cache_bytes,
-        when_empty,
-    };
+    let redb = RedbOptions { cache_bytes: options.cache_bytes, when_empty };
     Box::new(move || {
         let engine = RedbEngine::open(file.clone(), redb)?;
         Ok(Box::new(engine) as Box<dyn Engine>)
@@ -97,9 +91,7 @@ impl Unfinished {
                 dir.display()
             )));
         }
-        let unfinished = Self {
-            dir: dir.to_owned(),
-        };
+        let unfinished = Self { dir: dir.to_owned() };
         unfinished.discard();
         Ok(unfinished)
     }

@@ -93,10 +93,7 @@ impl ErrorKind {
 impl Error {
     /// A refusal of `kind` explained by `message`: lowercase, and it carries the bound.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-        }
+        Self { kind, message: message.into() }
     }
 
     /// What kind of refusal it is.
@@ -127,9 +124,7 @@ impl Error {
 
     pub(crate) fn too_large(what: &str, size: usize, limit: usize, unit: &str) -> Self {
         Self::new(
-            ErrorKind::TooLarge {
-                limit: limit as u64,
-            },
+            ErrorKind::TooLarge { limit: limit as u64 },
             format!("{what} has {size} {unit}, the limit is {limit}"),
         )
     }

@@ -28,32 +28,19 @@ pub struct Cursor {
 
 impl Cursor {
     /// Before everything.
-    pub const START: Self = Self {
-        effective: Timestamp::MIN,
-        sequence: Sequence::ZERO,
-        control: 0,
-    };
+    pub const START: Self =
+        Self { effective: Timestamp::MIN, sequence: Sequence::ZERO, control: 0 };
 
     /// After everything that took effect at or below `at`: the way to follow on from a snapshot
     /// at `at`. `control` is the control sequence that came with the snapshot.
     pub const fn after_snapshot(at: Timestamp, control: u64) -> Self {
-        Self {
-            effective: at,
-            sequence: Sequence::MAX,
-            control,
-        }
+        Self { effective: at, sequence: Sequence::MAX, control }
     }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}.{}.{}",
-            self.effective.as_micros(),
-            self.sequence,
-            self.control
-        )
+        write!(f, "{}.{}.{}", self.effective.as_micros(), self.sequence, self.control)
     }
 }
 
@@ -63,22 +50,14 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self> {
         let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         let number = |part: &str| {
-            if digits(part) {
-                part.parse().ok()
-            } else {
-                None
-            }
+            if digits(part) { part.parse().ok() } else { None }
         };
         let mut parts = text.split('.').map(number);
         let parsed = match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(Some(effective)), Some(Some(sequence)), Some(Some(control)), None) => {
                 Timestamp::from_micros(effective)
                     .zip(Sequence::new(sequence))
-                    .map(|(effective, sequence)| Self {
-                        effective,
-                        sequence,
-                        control,
-                    })
+                    .map(|(effective, sequence)| Self { effective, sequence, control })
             }
             _ => None,
         };
@@ -160,10 +139,7 @@ pub(crate) fn page(
     let room = limit - items.len();
     let mut more = room == 0;
     if room > 0 {
-        let filter = Filter {
-            spaces,
-            backfilled: Backfilled::Never,
-        };
+        let filter = Filter { spaces, backfilled: Backfilled::Never };
         let page = log::page(scene, cursor, closed, room, &filter)?;
         for commit in page.commits {
             (cursor.effective, cursor.sequence) = (commit.effective, commit.id);
@@ -182,15 +158,7 @@ pub(crate) fn page(
         (true, _) => cursor.effective.prev().unwrap_or(Timestamp::MIN),
     };
     let (floor, cap) = (state.floor(), state.cap.as_ref().map(|cap| cap.at));
-    Ok(FeedPage {
-        items,
-        cursor,
-        through,
-        more,
-        epoch: state.epoch,
-        floor,
-        cap,
-    })
+    Ok(FeedPage { items, cursor, through, more, epoch: state.epoch, floor, cap })
 }
 
 /// The control history after `after`, oldest first.
@@ -200,24 +168,19 @@ pub(crate) fn control_records(
     limit: usize,
 ) -> Result<Vec<ControlRecord>> {
     let (start, end) = (keys::control(after), [keys::CONTROL + 1]);
-    let range = (
-        Bound::Excluded(start.as_slice()),
-        Bound::Excluded(end.as_slice()),
-    );
+    let range = (Bound::Excluded(start.as_slice()), Bound::Excluded(end.as_slice()));
     let (mut records, mut outcome) = (Vec::new(), Ok(()));
-    scene
-        .rows
-        .scan(range, Direction::Forward, &mut |key, row| {
-            match rows::decode_control(key, row) {
-                Ok(record) => records.push(record),
-                Err(error) => outcome = Err(error),
-            }
-            if outcome.is_ok() && records.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
+    scene.rows.scan(range, Direction::Forward, &mut |key, row| {
+        match rows::decode_control(key, row) {
+            Ok(record) => records.push(record),
+            Err(error) => outcome = Err(error),
+        }
+        if outcome.is_ok() && records.len() < limit {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
     outcome?;
     Ok(records)
 }

@@ -20,12 +20,7 @@ impl SpaceName {
     /// `Invalid` or `TooLarge`, with what is allowed.
     pub fn new(name: &str) -> Result<Self> {
         if name.len() > SPACE_NAME_BYTES_MAX {
-            return Err(Error::too_large(
-                "space name",
-                name.len(),
-                SPACE_NAME_BYTES_MAX,
-                "bytes",
-            ));
+            return Err(Error::too_large("space name", name.len(), SPACE_NAME_BYTES_MAX, "bytes"));
         }
         let begins = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
         let plain = name.bytes().all(|b| {

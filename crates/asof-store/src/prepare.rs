@@ -69,43 +69,16 @@ impl Prepared {
         let idempotency = request.idempotency.as_ref().map(|key| {
             let key = blake3::hash(key.as_str().as_bytes());
             let key = key.as_bytes().first_chunk().copied().unwrap_or_default();
-            Idempotency {
-                key,
-                request: fingerprint(&request),
-            }
+            Idempotency { key, request: fingerprint(&request) }
         });
-        let CommitRequest {
-            effective,
-            author,
-            message,
-            writes,
-            source,
-            ..
-        } = request;
-        let writes = if fault.is_some() {
-            Vec::new()
-        } else {
-            prepare_writes(writes)
-        };
-        Self {
-            effective,
-            author,
-            message,
-            writes,
-            idempotency,
-            source,
-            fault,
-        }
+        let CommitRequest { effective, author, message, writes, source, .. } = request;
+        let writes = if fault.is_some() { Vec::new() } else { prepare_writes(writes) };
+        Self { effective, author, message, writes, idempotency, source, fault }
     }
 
     /// About how many bytes it adds to a group.
     pub(crate) fn weight(&self) -> usize {
-        self.message.len()
-            + self
-                .writes
-                .iter()
-                .map(|write| write.put.weight())
-                .sum::<usize>()
+        self.message.len() + self.writes.iter().map(|write| write.put.weight()).sum::<usize>()
     }
 }
 
@@ -119,19 +92,11 @@ impl PreparedBackfill {
 impl PreparedPut {
     fn new(key: Key, op: &Op) -> Self {
         match op {
-            Op::Delete => Self {
-                key,
-                row: VersionValue::encode_deleted(),
-                content: None,
-            },
+            Op::Delete => Self { key, row: VersionValue::encode_deleted(), content: None },
             Op::Put(value) => {
                 let hash = value.hash();
                 let row = VersionValue::encode_put(&hash, value);
-                Self {
-                    key,
-                    row,
-                    content: Some((hash, value.bytes.len() as u64)),
-                }
+                Self { key, row, content: Some((hash, value.bytes.len() as u64)) }
             }
         }
     }
@@ -179,10 +144,7 @@ pub(crate) fn prepare_backfill(
 
 /// Says which commit of an import an error is about.
 pub(crate) fn at_index(index: usize, error: &Error) -> Error {
-    Error::new(
-        error.kind(),
-        format!("commit {index} of the import: {}", error.message()),
-    )
+    Error::new(error.kind(), format!("commit {index} of the import: {}", error.message()))
 }
 
 fn check(request: &CommitRequest, value_bytes_max: usize) -> Result<()> {
@@ -195,11 +157,7 @@ fn check(request: &CommitRequest, value_bytes_max: usize) -> Result<()> {
         if request.effective != Effective::Now {
             return Err(Error::invalid("a commit with a source takes effect now"));
         }
-        if request
-            .writes
-            .iter()
-            .any(|write| write.space != source.space)
-        {
+        if request.writes.iter().any(|write| write.space != source.space) {
             return Err(Error::invalid(format!(
                 "a commit with a source writes into that source's space `{}` only",
                 source.space
@@ -211,9 +169,7 @@ fn check(request: &CommitRequest, value_bytes_max: usize) -> Result<()> {
 
 /// Checks the writes of a commit or amendment.
 pub(crate) fn check_writes(writes: &[Write], value_bytes_max: usize) -> Result<()> {
-    let keys = writes
-        .iter()
-        .map(|write| (Some(&write.space), &write.key, &write.op));
+    let keys = writes.iter().map(|write| (Some(&write.space), &write.key, &write.op));
     check_ops(keys, writes.len(), value_bytes_max)
 }
 
@@ -232,12 +188,7 @@ fn check_ops<'a>(
     value_bytes_max: usize,
 ) -> Result<()> {
     if count > COMMIT_WRITES_MAX {
-        return Err(Error::too_large(
-            "the commit",
-            count,
-            COMMIT_WRITES_MAX,
-            "writes",
-        ));
+        return Err(Error::too_large("the commit", count, COMMIT_WRITES_MAX, "writes"));
     }
     let mut bytes = 0_usize;
     let mut seen = HashSet::with_capacity(if count > 1 { count } else { 0 });
@@ -247,26 +198,14 @@ fn check_ops<'a>(
             bytes += value.bytes.len();
             if value.bytes.len() > value_bytes_max {
                 let what = format!("the value of key `{key}`");
-                return Err(Error::too_large(
-                    &what,
-                    value.bytes.len(),
-                    value_bytes_max,
-                    "bytes",
-                ));
+                return Err(Error::too_large(&what, value.bytes.len(), value_bytes_max, "bytes"));
             }
         }
         if bytes > COMMIT_BYTES_MAX {
-            return Err(Error::too_large(
-                "the commit",
-                bytes,
-                COMMIT_BYTES_MAX,
-                "bytes",
-            ));
+            return Err(Error::too_large("the commit", bytes, COMMIT_BYTES_MAX, "bytes"));
         }
         if count > 1 && !seen.insert((space, key)) {
-            return Err(Error::invalid(format!(
-                "key `{key}` is written twice in one commit"
-            )));
+            return Err(Error::invalid(format!("key `{key}` is written twice in one commit")));
         }
     }
     Ok(())
@@ -274,20 +213,10 @@ fn check_ops<'a>(
 
 pub(crate) fn check_texts(author: &str, message: &str) -> Result<()> {
     if author.len() > AUTHOR_BYTES_MAX {
-        return Err(Error::too_large(
-            "the author",
-            author.len(),
-            AUTHOR_BYTES_MAX,
-            "bytes",
-        ));
+        return Err(Error::too_large("the author", author.len(), AUTHOR_BYTES_MAX, "bytes"));
     }
     if message.len() > MESSAGE_BYTES_MAX {
-        return Err(Error::too_large(
-            "the message",
-            message.len(),
-            MESSAGE_BYTES_MAX,
-            "bytes",
-        ));
+        return Err(Error::too_large("the message", message.len(), MESSAGE_BYTES_MAX, "bytes"));
     }
     Ok(())
 }
@@ -297,12 +226,7 @@ fn check_source_id(id: &str) -> Result<()> {
         return Err(Error::invalid("the source id is empty"));
     }
     if id.len() > SOURCE_ID_BYTES_MAX {
-        return Err(Error::too_large(
-            "the source id",
-            id.len(),
-            SOURCE_ID_BYTES_MAX,
-            "bytes",
-        ));
+        return Err(Error::too_large("the source id", id.len(), SOURCE_ID_BYTES_MAX, "bytes"));
     }
     Ok(())
 }
@@ -314,17 +238,14 @@ fn fingerprint(request: &CommitRequest) -> [u8; 32] {
         Effective::Now => row.byte(0),
         Effective::At(at) => row.byte(1).moment(at),
     };
-    row.text(&request.author)
-        .text(&request.message)
-        .number(request.writes.len() as u64);
+    row.text(&request.author).text(&request.message).number(request.writes.len() as u64);
     for write in &request.writes {
         row.text(write.space.as_str()).text(write.key.as_str());
         match &write.op {
             Op::Delete => row.byte(0),
-            Op::Put(value) => row
-                .byte(1)
-                .text(value.content_type.as_str())
-                .raw(value.hash().as_bytes()),
+            Op::Put(value) => {
+                row.byte(1).text(value.content_type.as_str()).raw(value.hash().as_bytes())
+            }
         };
         match write.precondition {
             Precondition::None => row.byte(0),
@@ -335,9 +256,7 @@ fn fingerprint(request: &CommitRequest) -> [u8; 32] {
         };
     }
     if let Some(source) = &request.source {
-        row.text(source.space.as_str())
-            .text(&source.id)
-            .moment(source.at);
+        row.text(source.space.as_str()).text(&source.id).moment(source.at);
     }
     *blake3::hash(&row.finish()).as_bytes()
 }

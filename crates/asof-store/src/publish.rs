@@ -39,9 +39,7 @@ pub(crate) struct Published {
 
 impl core::fmt::Debug for Published {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Published")
-            .field("closed", &self.closed())
-            .finish_non_exhaustive()
+        f.debug_struct("Published").field("closed", &self.closed()).finish_non_exhaustive()
     }
 }
 
@@ -88,8 +86,7 @@ impl Published {
 
     /// Publishes new rows and state, then closed.
     pub(crate) fn set(&self, rows: Arc<dyn Snapshot>, state: Arc<State>, closed: Timestamp) {
-        self.next_due
-            .store(next_due(rows.as_ref(), closed), Ordering::Relaxed);
+        self.next_due.store(next_due(rows.as_ref(), closed), Ordering::Relaxed);
         self.scene.store(Arc::new(Scene { rows, state }));
         self.close_up_to(closed);
         self.moved.fetch_add(1, Ordering::AcqRel);
@@ -122,12 +119,7 @@ impl Published {
         let (lock, moved) = &self.waiters;
         drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
         moved.notify_all();
-        for hook in self
-            .hooks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-        {
+        for hook in self.hooks.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             hook(time, self.moved());
         }
     }
@@ -136,10 +128,7 @@ impl Published {
     /// read pages that the new one may write.
     pub(crate) fn withdraw(&self) {
         let state = self.scene.load().state.clone();
-        self.scene.store(Arc::new(Scene {
-            rows: Arc::new(Withdrawn),
-            state,
-        }));
+        self.scene.store(Arc::new(Scene { rows: Arc::new(Withdrawn), state }));
     }
 
     pub(crate) fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
@@ -151,10 +140,7 @@ impl Published {
     }
 
     pub(crate) fn add_hook(&self, hook: Hook) {
-        self.hooks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(hook);
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -172,10 +158,7 @@ impl Published {
 
     /// Groups made durable so far, and requests in them.
     pub(crate) fn groups(&self) -> (u64, u64) {
-        (
-            self.groups.load(Ordering::Relaxed),
-            self.grouped.load(Ordering::Relaxed),
-        )
+        (self.groups.load(Ordering::Relaxed), self.grouped.load(Ordering::Relaxed))
     }
 }
 
@@ -183,10 +166,7 @@ impl Published {
 /// that cannot be read it is due at once: whoever looks then gets the error.
 fn next_due(rows: &dyn Snapshot, closed: Timestamp) -> u64 {
     let (after, end) = (keys::log(closed, Sequence::MAX), [keys::LOG + 1]);
-    let range = (
-        Bound::Excluded(after.as_slice()),
-        Bound::Excluded(end.as_slice()),
-    );
+    let range = (Bound::Excluded(after.as_slice()), Bound::Excluded(end.as_slice()));
     let mut due = u64::MAX;
     let scanned = rows.scan(range, Direction::Forward, &mut |key, _| {
         due = keys::parse_log(key).map_or(0, |(effective, _)| effective.as_micros());

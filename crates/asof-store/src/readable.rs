@@ -16,16 +16,12 @@ pub(crate) struct Readable {
 impl Readable {
     pub(crate) fn new(space: &SpaceRecord) -> Self {
         let instants = match space.retention {
-            Retention::Sparse { every, .. } => Some((
-                every.as_secs().saturating_mul(1_000_000),
-                space.sparse_since,
-            )),
+            Retention::Sparse { every, .. } => {
+                Some((every.as_secs().saturating_mul(1_000_000), space.sparse_since))
+            }
             _ => None,
         };
-        Self {
-            floor: space.floor,
-            instants,
-        }
+        Self { floor: space.floor, instants }
     }
 
     pub(crate) fn floor(&self) -> Timestamp {
@@ -58,11 +54,7 @@ impl Readable {
         let Some((every, since)) = self.instants else {
             return false;
         };
-        let first = from
-            .max(since)
-            .as_micros()
-            .div_ceil(every)
-            .checked_mul(every);
+        let first = from.max(since).as_micros().div_ceil(every).checked_mul(every);
         let first = first.and_then(Timestamp::from_micros);
         first.zip(until).is_some_and(|(first, until)| first < until)
     }

@@ -51,27 +51,18 @@ pub(crate) fn fill(
     let found = State::load(engine.snapshot()?.as_ref())?
         .ok_or_else(|| Error::corrupt("the backup holds no store"))?;
     if found.state.epoch != summary.epoch {
-        return Err(Error::corrupt(
-            "the backup's rows are of another epoch than its header",
-        ));
+        return Err(Error::corrupt("the backup's rows are of another epoch than its header"));
     }
     let now = options.clock.wall();
     let epoch = Epoch::from_random(options.random.number());
-    let identity = Identity {
-        layout: LAYOUT_VERSION,
-        epoch,
-        created: now,
-    };
+    let identity = Identity { layout: LAYOUT_VERSION, epoch, created: now };
     let record = ControlRecord {
         sequence: found.state.control_sequence + 1,
         at: now,
         by,
         action: ControlAction::StoreRestored,
         subject: epoch.to_string(),
-        detail: format!(
-            "from a backup of epoch {} at {}",
-            summary.epoch, summary.closed
-        ),
+        detail: format!("from a backup of epoch {} at {}", summary.epoch, summary.closed),
     };
     let mut batch = Batch::default();
     batch.put(keys::meta(IDENTITY), identity.encode());

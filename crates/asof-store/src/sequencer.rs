@@ -27,12 +27,7 @@ impl Sequencer {
     /// Takes over after a predecessor that may have published up to `ceiling`: all of that is
     /// closed, since every commit that it acknowledged is durable.
     pub(crate) fn resume(ceiling: Timestamp, sequence: Sequence) -> Self {
-        Self {
-            last: ceiling,
-            closed: ceiling,
-            ceiling,
-            sequence,
-        }
+        Self { last: ceiling, closed: ceiling, ceiling, sequence }
     }
 
     pub(crate) fn last(&self) -> Timestamp {
@@ -132,11 +127,7 @@ impl Sequencer {
     ///
     /// Where `upto` is above the durable ceiling: a crash could then forget that it was closed.
     pub(crate) fn publish(&mut self, upto: Timestamp) {
-        assert!(
-            upto <= self.ceiling,
-            "closed {upto} stays at or below ceiling {}",
-            self.ceiling
-        );
+        assert!(upto <= self.ceiling, "closed {upto} stays at or below ceiling {}", self.ceiling);
         self.closed = self.closed.max(upto);
         self.last = self.last.max(upto);
     }

@@ -67,10 +67,7 @@ impl State {
     /// The space, or the refusal that says there is none.
     pub(crate) fn known_space(&self, name: &SpaceName) -> Result<(SpaceId, &Arc<SpaceRecord>)> {
         self.space(name).ok_or_else(|| {
-            Error::new(
-                ErrorKind::UnknownSpace,
-                format!("there is no space `{name}`"),
-            )
+            Error::new(ErrorKind::UnknownSpace, format!("there is no space `{name}`"))
         })
     }
 
@@ -95,9 +92,7 @@ impl State {
 
     pub(crate) fn spaces(&self) -> impl Iterator<Item = (SpaceId, &SpaceRecord)> {
         self.names.iter().filter_map(|(id, name)| {
-            self.spaces
-                .get(name)
-                .map(|(_, record)| (*id, record.as_ref()))
+            self.spaces.get(name).map(|(_, record)| (*id, record.as_ref()))
         })
     }
 
@@ -113,8 +108,7 @@ impl State {
     pub(crate) fn set_space(&mut self, id: SpaceId, record: SpaceRecord) {
         self.floor = self.floor.max(record.floor);
         self.names.insert(id, record.name.clone());
-        self.spaces
-            .insert(record.name.clone(), (id, Arc::new(record)));
+        self.spaces.insert(record.name.clone(), (id, Arc::new(record)));
     }
 
     /// At and above this moment every space can be read.
@@ -130,11 +124,7 @@ impl State {
     pub(crate) fn held(&self) -> Timestamp {
         let pinned = self.pins.values().map(|pin| pin.at).min();
         let capped = self.cap.as_ref().map(|cap| cap.at);
-        pinned
-            .into_iter()
-            .chain(capped)
-            .min()
-            .unwrap_or(Timestamp::MAX)
+        pinned.into_iter().chain(capped).min().unwrap_or(Timestamp::MAX)
     }
 
     /// Reads all of it from a store; `None` where the store is empty.
@@ -165,9 +155,8 @@ impl State {
             state.tokens.insert(token.name.clone(), token);
             Ok(())
         })?;
-        state.cap = get(snapshot, &keys::meta(CAP))?
-            .map(|row| rows::decode_cap(&row))
-            .transpose()?;
+        state.cap =
+            get(snapshot, &keys::meta(CAP))?.map(|row| rows::decode_cap(&row)).transpose()?;
         if let Some(row) = get(snapshot, &keys::meta(LOG_FLOOR))? {
             state.log_floor = rows::decode_moment(&row, "log floor")?;
         }
@@ -181,11 +170,7 @@ impl State {
             Some((key, _)) => keys::parse_sequence(&key)?,
             None => Sequence::ZERO,
         };
-        Ok(Some(Found {
-            state,
-            ceiling,
-            sequence,
-        }))
+        Ok(Some(Found { state, ceiling, sequence }))
     }
 }
 
@@ -202,40 +187,25 @@ pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
 /// Visits all rows of a kind.
 pub(crate) fn each(snapshot: &dyn Snapshot, tag: u8, visit: &mut Visit<'_>) -> Result<()> {
     let mut outcome = Ok(());
-    snapshot.scan(
-        kind(&[tag], &[tag + 1]),
-        Direction::Forward,
-        &mut |key, value| {
-            outcome = visit(key, value);
-            if outcome.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        },
-    )?;
+    snapshot.scan(kind(&[tag], &[tag + 1]), Direction::Forward, &mut |key, value| {
+        outcome = visit(key, value);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
     outcome
 }
 
 /// The last row of a kind.
 fn last(snapshot: &dyn Snapshot, tag: u8) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
     let mut found = None;
-    snapshot.scan(
-        kind(&[tag], &[tag + 1]),
-        Direction::Backward,
-        &mut |key, value| {
-            found = Some((key.to_vec(), value.to_vec()));
-            ControlFlow::Break(())
-        },
-    )?;
+    snapshot.scan(kind(&[tag], &[tag + 1]), Direction::Backward, &mut |key, value| {
+        found = Some((key.to_vec(), value.to_vec()));
+        ControlFlow::Break(())
+    })?;
     Ok(found)
 }
 
 fn kind<'a>(tag: &'a [u8; 1], after: &'a [u8; 1]) -> crate::engine::KeyRange<'a> {
-    (
-        Bound::Included(tag.as_slice()),
-        Bound::Excluded(after.as_slice()),
-    )
+    (Bound::Included(tag.as_slice()), Bound::Excluded(after.as_slice()))
 }
 
 impl From<&SpaceRecord> for SpaceInfo {

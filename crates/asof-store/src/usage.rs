@@ -13,27 +13,13 @@ use crate::{Result, SpaceName, SpaceUsage};
 pub(crate) fn usage(scene: &Scene, latest: Timestamp, space: &SpaceName) -> Result<SpaceUsage> {
     let (space, _) = scene.state.known_space(space)?;
     let (start, end) = (keys::versions_from(space, ""), keys::versions_end(space));
-    let range = (
-        Bound::Included(start.as_slice()),
-        Bound::Excluded(end.as_slice()),
-    );
-    let mut count = Count {
-        latest,
-        usage: SpaceUsage::default(),
-        key: Vec::new(),
-        decided: false,
-    };
+    let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
+    let mut count = Count { latest, usage: SpaceUsage::default(), key: Vec::new(), decided: false };
     let mut outcome = Ok(());
-    scene
-        .rows
-        .scan(range, Direction::Forward, &mut |row, value| {
-            outcome = count.version(row, value);
-            if outcome.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
+    scene.rows.scan(range, Direction::Forward, &mut |row, value| {
+        outcome = count.version(row, value);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
     outcome?;
     Ok(count.usage)
 }

@@ -21,18 +21,12 @@ pub struct Value {
 impl Value {
     /// A JSON value from its exact text.
     pub fn json(text: impl Into<Bytes>) -> Self {
-        Self {
-            content_type: ContentType::json(),
-            bytes: text.into(),
-        }
+        Self { content_type: ContentType::json(), bytes: text.into() }
     }
 
     /// Plain bytes.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
-        Self {
-            content_type: ContentType::binary(),
-            bytes: bytes.into(),
-        }
+        Self { content_type: ContentType::binary(), bytes: bytes.into() }
     }
 
     /// BLAKE3-256 of the bytes.
@@ -86,9 +80,7 @@ impl ContentType {
             ));
         }
         if text.is_empty() || !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            return Err(Error::invalid(
-                "content type must be visible ASCII and not empty",
-            ));
+            return Err(Error::invalid("content type must be visible ASCII and not empty"));
         }
         Ok(Self(Text::Owned(text.into())))
     }

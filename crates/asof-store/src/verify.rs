@@ -16,19 +16,12 @@ const PROBLEMS_MAX: usize = 1_000;
 
 /// Reads every row of `scene`, whose writer has given out no timestamp above `closed` for now.
 pub(crate) fn verify(scene: &Scene, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
-    let mut check = Check {
-        scene,
-        progress,
-        report: VerifyReport::default(),
-        unclaimed: 0,
-    };
+    let mut check = Check { scene, progress, report: VerifyReport::default(), unclaimed: 0 };
     check.kind(keys::VERSION, Check::version)?;
     check.kind(keys::LOG, Check::log)?;
     if check.unclaimed > 0 {
         let count = check.unclaimed;
-        check.problem(format!(
-            "{count} versions were written by no commit in the log"
-        ));
+        check.problem(format!("{count} versions were written by no commit in the log"));
     }
     check.kind(keys::SEQUENCE, Check::sequence)?;
     check.kind(keys::SOURCE, Check::source)?;
@@ -41,11 +34,7 @@ pub(crate) fn verify(scene: &Scene, progress: &mut dyn FnMut(u64)) -> Result<Ver
         if record.sequence == expected {
             return Ok(());
         }
-        Err(Error::corrupt(format!(
-            "control record {} follows {}",
-            record.sequence,
-            expected - 1
-        )))
+        Err(Error::corrupt(format!("control record {} follows {}", record.sequence, expected - 1)))
     })?;
     // Spaces, pins, tokens and meta were decoded when the store was opened.
     Ok(check.report)
@@ -98,12 +87,7 @@ impl Check<'_> {
         if VersionsOf::new(version.space, &name).row(version.effective, version.sequence) != key {
             return Err(Error::corrupt("the row's key is not what its parts make"));
         }
-        if let VersionValue::Put {
-            hash,
-            content_type,
-            bytes,
-        } = VersionValue::decode(row)?
-        {
+        if let VersionValue::Put { hash, content_type, bytes } = VersionValue::decode(row)? {
             rows::stored_content_type(content_type)?;
             if ContentHash::of(bytes) != hash {
                 return Err(Error::corrupt(format!(
@@ -128,22 +112,10 @@ impl Check<'_> {
         self.report.commits += 1;
         let (effective, sequence) = keys::parse_log(key)?;
         let record = LogRecord::decode(row)?;
-        self.points_here(
-            &keys::sequence(sequence),
-            &rows::encode_moment(effective),
-            "its id",
-        )?;
+        self.points_here(&keys::sequence(sequence), &rows::encode_moment(effective), "its id")?;
         if let Some(source) = &record.source {
-            let place = Place {
-                effective,
-                sequence,
-            }
-            .encode();
-            self.points_here(
-                &keys::source(source.space, &source.id),
-                &place,
-                "its source id",
-            )?;
+            let place = Place { effective, sequence }.encode();
+            self.points_here(&keys::source(source.space, &source.id), &place, "its source id")?;
         }
         for space in &record.opened {
             self.space(*space)?;
@@ -166,10 +138,7 @@ impl Check<'_> {
             if effective <= floor {
                 return Ok(());
             }
-            let message = format!(
-                "it wrote `{}` in `{space}`, but no version is there",
-                write.key
-            );
+            let message = format!("it wrote `{}` in `{space}`, but no version is there", write.key);
             return Err(Error::corrupt(message));
         };
         let found = match VersionValue::decode(&row)? {
@@ -202,10 +171,7 @@ impl Check<'_> {
             return Ok(());
         }
         let effective = rows::decode_moment(row, "commit id")?;
-        self.leads_to(Place {
-            effective,
-            sequence,
-        })
+        self.leads_to(Place { effective, sequence })
     }
 
     fn source(&mut self, _: &[u8], row: &[u8]) -> Result<()> {
@@ -218,10 +184,7 @@ impl Check<'_> {
         if place.effective < self.scene.state.log_floor || self.scene.rows.get(&key, &mut |_| {})? {
             return Ok(());
         }
-        Err(Error::corrupt(format!(
-            "it leads to commit {}, which is not there",
-            place.sequence
-        )))
+        Err(Error::corrupt(format!("it leads to commit {}, which is not there", place.sequence)))
     }
 
     fn outcome(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
@@ -234,11 +197,7 @@ impl Check<'_> {
 
     fn outcome_order(&mut self, key: &[u8], _: &[u8]) -> Result<()> {
         let (_, hash) = keys::parse_idempotency_order(key)?;
-        if self
-            .scene
-            .rows
-            .get(&keys::idempotency(&hash), &mut |_| {})?
-        {
+        if self.scene.rows.get(&keys::idempotency(&hash), &mut |_| {})? {
             return Ok(());
         }
         Err(Error::corrupt("the outcome it stands for is not there"))

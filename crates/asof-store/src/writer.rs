@@ -79,9 +79,7 @@ pub(crate) struct Writer {
 
 impl core::fmt::Debug for Writer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Writer")
-            .field("sequencer", &self.sequencer)
-            .finish_non_exhaustive()
+        f.debug_struct("Writer").field("sequencer", &self.sequencer).finish_non_exhaustive()
     }
 }
 
@@ -94,11 +92,7 @@ impl Writer {
             Some(found) => found,
             None => create(engine.as_ref(), &options)?,
         };
-        let Found {
-            state,
-            ceiling,
-            sequence,
-        } = found;
+        let Found { state, ceiling, sequence } = found;
         let state = Arc::new(state);
         let sequencer = Sequencer::resume(ceiling, sequence);
         let published = Arc::new(Published::new(engine.snapshot()?, state.clone(), ceiling));
@@ -151,18 +145,11 @@ impl Writer {
             }
         };
         let (base, options) = (self.published.snapshot(), self.options.clone());
-        let mut stage = Stage::new(
-            base.as_ref(),
-            self.state.clone(),
-            self.sequencer,
-            clock,
-            &options,
-        );
+        let mut stage =
+            Stage::new(base.as_ref(), self.state.clone(), self.sequencer, clock, &options);
         let size = jobs.len();
-        let group: Vec<Done> = jobs
-            .into_iter()
-            .filter_map(|job| (job.act)(Ok(&mut stage)))
-            .collect();
+        let group: Vec<Done> =
+            jobs.into_iter().filter_map(|job| (job.act)(Ok(&mut stage))).collect();
         let outcome = self.settle(stage);
         self.published.note_group(size);
         for done in group {
@@ -182,9 +169,7 @@ impl Writer {
         }
         if let Some(ceiling) = self.wait_for.take() {
             // The predecessor may have published up to here: at most a second ahead of the clock.
-            let wait = ceiling
-                .since(self.options.clock.wall())
-                .min(2 * CEILING_AHEAD);
+            let wait = ceiling.since(self.options.clock.wall()).min(2 * CEILING_AHEAD);
             self.options.clock.sleep(wait);
         }
         Ok(self.options.clock.wall())
@@ -224,10 +209,7 @@ impl Writer {
     }
 
     fn make_durable(&mut self, batch: &Batch) -> Result<()> {
-        let engine = self
-            .engine
-            .as_deref()
-            .ok_or_else(|| refusal("the engine is not open"))?;
+        let engine = self.engine.as_deref().ok_or_else(|| refusal("the engine is not open"))?;
         let outcome = engine.commit(batch, Durability::Durable);
         outcome.map_err(|error| {
             self.fail(&error.to_string());
@@ -240,14 +222,10 @@ impl Writer {
 
     /// Lets readers see the present state; closed last, so that whoever sees it sees the rest.
     fn publish(&mut self) -> Result<()> {
-        let engine = self
-            .engine
-            .as_deref()
-            .ok_or_else(|| refusal("the engine is not open"))?;
+        let engine = self.engine.as_deref().ok_or_else(|| refusal("the engine is not open"))?;
         match engine.snapshot() {
             Ok(snapshot) => {
-                self.published
-                    .set(snapshot, self.state.clone(), self.sequencer.closed());
+                self.published.set(snapshot, self.state.clone(), self.sequencer.closed());
                 Ok(())
             }
             Err(error) => {
@@ -279,10 +257,7 @@ impl Writer {
             && matches!(self.mode, Mode::Writable)
         {
             // Nothing was staged, and nothing else depends on it: the rest of the store goes on.
-            self.house_alarm = Some(format!(
-                "old history cannot be dropped: {}",
-                error.message()
-            ));
+            self.house_alarm = Some(format!("old history cannot be dropped: {}", error.message()));
             self.tell_health();
         }
     }
@@ -315,13 +290,8 @@ impl Writer {
             return Ok(());
         }
         let (base, options) = (self.published.snapshot(), self.options.clone());
-        let mut stage = Stage::new(
-            base.as_ref(),
-            self.state.clone(),
-            self.sequencer,
-            clock,
-            &options,
-        );
+        let mut stage =
+            Stage::new(base.as_ref(), self.state.clone(), self.sequencer, clock, &options);
         if lapsed {
             stage.expire_pins();
         }
@@ -355,13 +325,8 @@ impl Writer {
         };
         let clock = self.options.clock.wall();
         let (base, options) = (self.published.snapshot(), self.options.clone());
-        let mut stage = Stage::new(
-            base.as_ref(),
-            self.state.clone(),
-            self.sequencer,
-            clock,
-            &options,
-        );
+        let mut stage =
+            Stage::new(base.as_ref(), self.state.clone(), self.sequencer, clock, &options);
         stage.run(|stage| stage.accept_clock(by, reason))?;
         self.settle(stage)?;
         self.guard = ClockGuard::new(self.options.clock.as_ref(), self.options.clock_jump_limit);
@@ -379,10 +344,8 @@ impl Writer {
         if matches!(self.mode, Mode::EngineFailed { .. }) {
             return;
         }
-        self.mode = Mode::EngineFailed {
-            reason: reason.to_owned(),
-            since: self.options.clock.boot(),
-        };
+        self.mode =
+            Mode::EngineFailed { reason: reason.to_owned(), since: self.options.clock.boot() };
         self.collector = None;
         self.tell_health();
     }
@@ -440,10 +403,7 @@ impl Writer {
     }
 
     pub(crate) fn disk_bytes(&self) -> Result<u64> {
-        let engine = self
-            .engine
-            .as_deref()
-            .ok_or_else(|| refusal("the engine is not open"))?;
+        let engine = self.engine.as_deref().ok_or_else(|| refusal("the engine is not open"))?;
         Ok(engine.disk_bytes()?)
     }
 
@@ -486,11 +446,7 @@ fn refusal(reason: &str) -> Error {
 fn create(engine: &dyn Engine, options: &Options) -> Result<Found> {
     let created = options.clock.wall();
     let epoch = Epoch::from_random(options.random.number());
-    let identity = Identity {
-        layout: LAYOUT_VERSION,
-        epoch,
-        created,
-    };
+    let identity = Identity { layout: LAYOUT_VERSION, epoch, created };
     let mut batch = Batch::default();
     batch.put(keys::meta(IDENTITY), identity.encode());
     batch.put(keys::meta(CEILING), encode_moment(created));

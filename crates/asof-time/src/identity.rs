@@ -55,11 +55,7 @@ impl FromStr for Epoch {
         }
         let bits = u64::from_str_radix(text, 16).map_err(|_| ParseEpochError)?;
         let epoch = Self::from_random(bits);
-        if epoch.0 == bits {
-            Ok(epoch)
-        } else {
-            Err(ParseEpochError)
-        }
+        if epoch.0 == bits { Ok(epoch) } else { Err(ParseEpochError) }
     }
 }
 
@@ -77,11 +73,7 @@ impl Sequence {
 
     /// The sequence `number`; `None` from 2^53 on.
     pub const fn new(number: u64) -> Option<Self> {
-        if number <= Self::MAX.0 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// The number, below 2^53.

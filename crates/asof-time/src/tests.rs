@@ -10,20 +10,13 @@ fn at(micros: u64) -> Timestamp {
 
 /// Small moments, and moments as close to the end of time: wrap-around bugs show there.
 fn moments() -> impl Strategy<Value = Timestamp> {
-    prop_oneof![
-        0..12_u64,
-        (Timestamp::MAX.as_micros() - 12)..=Timestamp::MAX.as_micros()
-    ]
-    .prop_map(at)
+    prop_oneof![0..12_u64, (Timestamp::MAX.as_micros() - 12)..=Timestamp::MAX.as_micros()]
+        .prop_map(at)
 }
 
 fn validities() -> impl Strategy<Value = Validity> {
     (moments(), moments(), any::<bool>()).prop_filter_map("empty", |(from, end, open)| {
-        if open {
-            Validity::through(from, end)
-        } else {
-            Validity::until(from, end)
-        }
+        if open { Validity::through(from, end) } else { Validity::until(from, end) }
     })
 }
 
@@ -75,14 +68,8 @@ proptest! {
 fn the_ends_of_time_do_not_wrap() {
     assert_eq!(Timestamp::MAX.next(), None);
     assert_eq!(Timestamp::MIN.prev(), None);
-    assert_eq!(
-        Timestamp::MAX.saturating_add(std::time::Duration::MAX),
-        Timestamp::MAX
-    );
-    assert_eq!(
-        Timestamp::MIN.saturating_sub(std::time::Duration::MAX),
-        Timestamp::MIN
-    );
+    assert_eq!(Timestamp::MAX.saturating_add(std::time::Duration::MAX), Timestamp::MAX);
+    assert_eq!(Timestamp::MIN.saturating_sub(std::time::Duration::MAX), Timestamp::MIN);
     assert!(Validity::instant(Timestamp::MAX).contains(Timestamp::MAX));
     assert_eq!(Timestamp::from_micros(1 << 53), None);
 }

@@ -35,19 +35,12 @@ impl Timestamp {
 
     /// The moment `micros` microseconds after the Unix epoch; `None` from 2^53 on.
     pub const fn from_micros(micros: u64) -> Option<Self> {
-        if micros <= Self::MAX.0 {
-            Some(Self(micros))
-        } else {
-            None
-        }
+        if micros <= Self::MAX.0 { Some(Self(micros)) } else { None }
     }
 
     /// The moment `seconds` after the Unix epoch; `None` where it is before it or above the range.
     pub fn from_seconds(seconds: i64) -> Option<Self> {
-        u64::try_from(seconds)
-            .ok()?
-            .checked_mul(1_000_000)
-            .and_then(Self::from_micros)
+        u64::try_from(seconds).ok()?.checked_mul(1_000_000).and_then(Self::from_micros)
     }
 
     /// Microseconds since the Unix epoch, below 2^53.
@@ -164,14 +157,11 @@ impl FromStr for Timestamp {
 fn parse_rfc3339(text: &str) -> Result<jiff::Timestamp, ParseTimestampError> {
     let shape_holds = text.is_ascii()
         && text.len() >= "1970-01-01T00:00:00Z".len()
-        && text
-            .bytes()
-            .zip("dddd-dd-ddTdd:dd:dd".bytes())
-            .all(|(byte, shape)| match shape {
-                b'd' => byte.is_ascii_digit(),
-                b'T' => matches!(byte, b'T' | b't' | b' '),
-                _ => byte == shape,
-            })
+        && text.bytes().zip("dddd-dd-ddTdd:dd:dd".bytes()).all(|(byte, shape)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            _ => byte == shape,
+        })
         && offset_holds(text.get(19..).unwrap_or_default());
     if !shape_holds {
         return Err(ParseTimestampError::Syntax);

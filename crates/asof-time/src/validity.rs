@@ -51,18 +51,12 @@ impl End {
 impl Validity {
     /// True from `from` until just before `until`; `None` if that is no moment at all.
     pub fn until(from: Timestamp, until: Timestamp) -> Option<Self> {
-        (from < until).then_some(Self {
-            from,
-            end: End::Until(until),
-        })
+        (from < until).then_some(Self { from, end: End::Until(until) })
     }
 
     /// True from `from` and known true through `through`; `None` if `through` is before `from`.
     pub fn through(from: Timestamp, through: Timestamp) -> Option<Self> {
-        (from <= through).then_some(Self {
-            from,
-            end: End::Through(through),
-        })
+        (from <= through).then_some(Self { from, end: End::Through(through) })
     }
 
     /// True at `moment`, and nothing is claimed of any other.
@@ -113,11 +107,7 @@ impl Validity {
     /// Whether the two overlap or one begins where the other ends, so that no moment lies
     /// between them.
     pub fn touches(self, other: Self) -> bool {
-        let (first, second) = if self.from <= other.from {
-            (self, other)
-        } else {
-            (other, self)
-        };
+        let (first, second) = if self.from <= other.from { (self, other) } else { (other, self) };
         first.last().next().is_none_or(|after| second.from <= after)
     }
 
@@ -133,10 +123,7 @@ impl Validity {
             Ordering::Greater => self.end,
             Ordering::Equal => self.certain_end(other),
         };
-        Some(Self {
-            from: self.from.min(other.from),
-            end,
-        })
+        Some(Self { from: self.from.min(other.from), end })
     }
 
     /// Of two ends with the same last moment, the one that says more.

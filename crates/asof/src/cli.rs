@@ -42,25 +42,13 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Server to ask [default: <http://127.0.0.1:7400>]
-    #[arg(
-        long,
-        global = true,
-        env = "ASOF_SERVER",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, env = "ASOF_SERVER", value_name = "URL", hide_env_values = true)]
     pub(crate) server: Option<String>,
     /// Open the store in this folder in this process, instead of asking a server
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Bearer token for the server
-    #[arg(
-        long,
-        global = true,
-        env = "ASOF_TOKEN",
-        value_name = "SECRET",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, env = "ASOF_TOKEN", value_name = "SECRET", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Trust the certificate authorities in this PEM file, and no others
     #[arg(long, global = true, value_name = "FILE")]
@@ -69,13 +57,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Who acts, for the log and the audit [default: user@host]
-    #[arg(
-        long,
-        global = true,
-        env = "ASOF_AUTHOR",
-        value_name = "WHO",
-        hide_env_values = true
-    )]
+    #[arg(long, global = true, env = "ASOF_AUTHOR", value_name = "WHO", hide_env_values = true)]
     pub(crate) author: Option<String>,
 }
 

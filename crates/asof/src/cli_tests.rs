@@ -115,9 +115,7 @@ fn every_command_explains_itself_by_example() {
     visit(&Cli::command(), "asof");
     for command in Cli::command().get_subcommands() {
         let teaches = command.get_after_long_help().is_some()
-            || command
-                .get_subcommands()
-                .any(|below| below.get_after_long_help().is_some());
+            || command.get_subcommands().any(|below| below.get_after_long_help().is_some());
         assert!(teaches, "{} has no example", command.get_name());
     }
 }

@@ -41,11 +41,7 @@ pub(crate) struct Context {
 impl Context {
     /// A context of these arguments that prints to `out`.
     pub(crate) fn new(global: GlobalArgs, out: Output) -> Self {
-        Self {
-            global,
-            out,
-            store: None,
-        }
+        Self { global, out, store: None }
     }
 
     /// A client of the server, or of the folder, that the arguments name. A folder must hold a
@@ -121,19 +117,16 @@ impl Context {
 
     /// Who acts, and why.
     pub(crate) fn actor(&self, reason: impl Into<String>) -> Actor {
-        Actor {
-            name: self.author(),
-            reason: reason.into(),
-        }
+        Actor { name: self.author(), reason: reason.into() }
     }
 
     fn target(&self) -> Result<Target<'_>, Failure> {
         let server = self.global.server.as_deref();
         match (&self.global.data, server) {
             // A server in the environment is a default like any other, and gives way.
-            (Some(_), Some(url)) if std::env::var("ASOF_SERVER").as_deref() != Ok(url) => Err(
-                Failure::usage("pass either --data DIR or --server URL, not both"),
-            ),
+            (Some(_), Some(url)) if std::env::var("ASOF_SERVER").as_deref() != Ok(url) => {
+                Err(Failure::usage("pass either --data DIR or --server URL, not both"))
+            }
             (Some(dir), _) => Ok(Target::Folder(dir)),
             (None, url) => Ok(Target::Server(url.unwrap_or(SERVER_DEFAULT))),
         }
@@ -152,10 +145,7 @@ fn user_at_host() -> String {
     let user = ["USER", "LOGNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-    let host = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     match user {
         Some(user) => format!("{user}@{host}"),
         None => format!("unknown@{host}"),

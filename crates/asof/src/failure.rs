@@ -76,11 +76,7 @@ impl Failure {
     }
 
     fn new(problem: Problem, exit: Exit) -> Self {
-        Self::Problem(Box::new(Complaint {
-            hint: hint(&problem),
-            problem,
-            exit,
-        }))
+        Self::Problem(Box::new(Complaint { hint: hint(&problem), problem, exit }))
     }
 
     /// Says on standard error what went wrong; returns the exit code.

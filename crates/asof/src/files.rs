@@ -11,17 +11,11 @@ use crate::failure::Failure;
 
 /// The file at `path`, or standard input for `-`, at most `limit` bytes of it.
 pub(crate) fn read_input(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
-    let shown = if is_stdin(path) {
-        "standard input".to_owned()
-    } else {
-        format!("`{}`", path.display())
-    };
+    let shown =
+        if is_stdin(path) { "standard input".to_owned() } else { format!("`{}`", path.display()) };
     let mut bytes = Vec::new();
-    let source: Box<dyn Read> = if is_stdin(path) {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(open(path)?)
-    };
+    let source: Box<dyn Read> =
+        if is_stdin(path) { Box::new(io::stdin().lock()) } else { Box::new(open(path)?) };
     source
         .take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
@@ -68,11 +62,7 @@ impl NewFile {
             fs::create_dir_all(folder).map_err(refuse)?;
         }
         let file = create(&partial).map_err(refuse)?;
-        Ok(Self {
-            file,
-            partial,
-            path,
-        })
+        Ok(Self { file, partial, path })
     }
 
     /// Makes it durable and gives it its name.
@@ -108,10 +98,7 @@ fn create(path: &Path) -> io::Result<File> {
     File::create(path)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a folder must be opened to be made durable"
-)]
+#[expect(clippy::disallowed_methods, reason = "a folder must be opened to be made durable")]
 fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

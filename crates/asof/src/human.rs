@@ -67,9 +67,7 @@ pub(crate) fn count(number: u64) -> String {
 
 /// Text that cannot move the cursor or colour the terminal of whoever lists it.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// The first line of a message, harmless.
@@ -83,25 +81,12 @@ mod tests {
 
     #[test]
     fn durations_read_and_print() {
-        for (text, seconds) in [
-            ("0s", 0),
-            ("90s", 90),
-            ("15m", 900),
-            ("12h", 43_200),
-            ("2w", 1_209_600),
-        ] {
+        for (text, seconds) in
+            [("0s", 0), ("90s", 90), ("15m", 900), ("12h", 43_200), ("2w", 1_209_600)]
+        {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
         }
-        for wrong in [
-            "",
-            "5",
-            "d",
-            "-1d",
-            "1.5h",
-            "1y",
-            "5 d",
-            "99999999999999999999s",
-        ] {
+        for wrong in ["", "5", "d", "-1d", "1.5h", "1y", "5 d", "99999999999999999999s"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
         assert_eq!(duration(0), "0s");

@@ -27,22 +27,15 @@ pub(crate) struct LocalTransport {
 impl LocalTransport {
     /// Hands requests to `router`.
     pub(crate) fn new(router: Router) -> io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        Ok(Self {
-            runtime: Arc::new(runtime),
-            router,
-        })
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { runtime: Arc::new(runtime), router })
     }
 }
 
 impl Transport for LocalTransport {
     fn send(&self, request: Request) -> Result<Response, TransportError> {
         let broken = |message: String| TransportError::new(TransportErrorKind::Broken, message);
-        let mut head = http::Request::builder()
-            .method(request.method)
-            .uri(request.target);
+        let mut head = http::Request::builder().method(request.method).uri(request.target);
         if let Some(headers) = head.headers_mut() {
             *headers = request.headers;
         }
@@ -82,12 +75,7 @@ impl Iterator for Pieces {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut piece = Vec::with_capacity(PIECE_BYTES);
-        match self
-            .0
-            .by_ref()
-            .take(PIECE_BYTES as u64)
-            .read_to_end(&mut piece)
-        {
+        match self.0.by_ref().take(PIECE_BYTES as u64).read_to_end(&mut piece) {
             Ok(0) => None,
             Ok(_) => Some(Ok(piece.into())),
             Err(error) => Some(Err(error)),

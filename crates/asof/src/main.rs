@@ -25,11 +25,7 @@ use crate::output::{Format, Output};
 fn main() -> ExitCode {
     // Wrong usage ends here, with exit code 2.
     let cli = Cli::parse();
-    let format = if cli.global.json {
-        Format::Json
-    } else {
-        Format::Human
-    };
+    let format = if cli.global.json { Format::Json } else { Format::Human };
     let mut context = Context::new(cli.global, Output::standard(format));
     let done = commands::run(cli.command, &mut context)
         .and_then(|exit| context.out.flush().map(|()| exit));

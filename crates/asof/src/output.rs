@@ -26,9 +26,7 @@ pub(crate) struct Output {
 
 impl core::fmt::Debug for Output {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Output")
-            .field("format", &self.format)
-            .finish_non_exhaustive()
+        f.debug_struct("Output").field("format", &self.format).finish_non_exhaustive()
     }
 }
 
@@ -44,11 +42,7 @@ impl Output {
 
     /// Output to writers of the caller's own.
     pub(crate) fn to(format: Format, results: Box<dyn Write>, notes: Box<dyn Write>) -> Self {
-        Self {
-            format,
-            results,
-            notes,
-        }
+        Self { format, results, notes }
     }
 
     /// Whether results are JSON.

@@ -11,10 +11,7 @@ pub(crate) fn rows(out: &Output) -> ProgressBar {
 
 /// Progress in bytes.
 pub(crate) fn bytes(out: &Output) -> ProgressBar {
-    bar(
-        out,
-        "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {elapsed}",
-    )
+    bar(out, "{spinner} {binary_bytes}, {binary_bytes_per_sec}, {elapsed}")
 }
 
 fn bar(out: &Output, template: &str) -> ProgressBar {

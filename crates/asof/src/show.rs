@@ -19,11 +19,7 @@ pub(crate) fn until(validity: Option<ValidityBody>) -> String {
 
 /// The begin of a validity for a table.
 pub(crate) fn from(validity: Option<ValidityBody>) -> String {
-    moment_or_dash(
-        validity
-            .and_then(ValidityBody::validity)
-            .map(|validity| validity.from().into()),
-    )
+    moment_or_dash(validity.and_then(ValidityBody::validity).map(|validity| validity.from().into()))
 }
 
 /// A moment, or a dash for none.
@@ -72,15 +68,8 @@ pub(crate) fn receipt(out: &mut Output, receipt: &ReceiptBody, when: When) -> Re
         When::Now => "took",
         When::Later => "takes",
     };
-    let again = if receipt.replayed {
-        " (known from an earlier, identical request)"
-    } else {
-        ""
-    };
-    out.line(&format!(
-        "commit {} {verb} effect at {}{again}",
-        receipt.id.0, receipt.effective.0
-    ))
+    let again = if receipt.replayed { " (known from an earlier, identical request)" } else { "" };
+    out.line(&format!("commit {} {verb} effect at {}{again}", receipt.id.0, receipt.effective.0))
 }
 
 /// Where a store is in time.
@@ -104,9 +93,7 @@ pub(crate) fn time(out: &mut Output, time: &TimeBody) -> Result<(), Failure> {
             latest: time.latest,
         });
     }
-    let cap = time
-        .cap
-        .map_or_else(|| "none".to_owned(), |cap| cap.0.to_string());
+    let cap = time.cap.map_or_else(|| "none".to_owned(), |cap| cap.0.to_string());
     for (name, value) in [
         ("epoch", time.epoch.0.to_string()),
         ("floor", time.floor.0.to_string()),

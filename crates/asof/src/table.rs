@@ -81,10 +81,7 @@ mod tests {
         let mut table = Table::new([("KEY", Align::Left), ("SIZE", Align::Right)]);
         table.row(["a".into(), "512 B".into()]);
         table.row(["größer".into(), "1 B".into()]);
-        assert_eq!(
-            table.take_page(),
-            ["KEY      SIZE", "a       512 B", "größer    1 B"]
-        );
+        assert_eq!(table.take_page(), ["KEY      SIZE", "a       512 B", "größer    1 B"]);
         table.row(["b".into(), "2 B".into()]);
         assert_eq!(table.take_page(), ["b         2 B"]);
         assert!(table.take_page().is_empty());

@@ -96,14 +96,7 @@ struct Teller<W> {
 
 impl<W: Write> Teller<W> {
     fn new(out: W) -> Self {
-        Self {
-            out,
-            marks: 0,
-            main: None,
-            commits: 0,
-            seconds: FIRST_SECONDS,
-            dice: Dice(1),
-        }
+        Self { out, marks: 0, main: None, commits: 0, seconds: FIRST_SECONDS, dice: Dice(1) }
     }
 
     fn tell(mut self, commits: usize) -> io::Result<()> {
@@ -129,10 +122,7 @@ impl<W: Write> Teller<W> {
                 File("images/logo.png", &logo),
             ],
         )?;
-        self.main(
-            "Cheaper apples",
-            &[File("prices/eu.json", b"{\"apple\": 99}\n")],
-        )?;
+        self.main("Cheaper apples", &[File("prices/eu.json", b"{\"apple\": 99}\n")])?;
         self.main(
             "An empty file, and one without a final line feed",
             &[File("EMPTY", b""), File("VERSION", b"1")],
@@ -146,15 +136,9 @@ impl<W: Write> Teller<W> {
                 File("images/🍎.txt", b"apple\n"),
             ],
         )?;
-        self.main(
-            "Move the American prices",
-            &[Rename("prices/us.json", "prices/na.json")],
-        )?;
+        self.main("Move the American prices", &[Rename("prices/us.json", "prices/na.json")])?;
         self.main("Close the European branch", &[Delete("prices/eu.json")])?;
-        self.main(
-            "Reopen it as it was",
-            &[File("prices/eu.json", b"{\"apple\": 99}\n")],
-        )
+        self.main("Reopen it as it was", &[File("prices/eu.json", b"{\"apple\": 99}\n")])
     }
 
     /// Paths change what they are.
@@ -164,27 +148,15 @@ impl<W: Write> Teller<W> {
             "A folder becomes a file",
             &[Delete("images"), File("images", b"moved to the CDN\n")],
         )?;
-        self.main(
-            "And a folder again",
-            &[Delete("images"), File("images/logo.svg", b"<svg/>\n")],
-        )?;
+        self.main("And a folder again", &[Delete("images"), File("images/logo.svg", b"<svg/>\n")])?;
         self.main(
             "A link, and one that points nowhere",
-            &[
-                Link("current", "prices/eu.json"),
-                Link("broken", "../no/such/ümlaut"),
-            ],
+            &[Link("current", "prices/eu.json"), Link("broken", "../no/such/ümlaut")],
         )?;
-        self.main(
-            "The link becomes a file",
-            &[File("current", b"prices/eu.json")],
-        )?;
+        self.main("The link becomes a file", &[File("current", b"prices/eu.json")])?;
         self.main("And a link again", &[Link("current", "prices/na.json")])?;
         self.main("A script", &[File("update.sh", b"#!/bin/sh\nexit 0\n")])?;
-        self.main(
-            "That can be run",
-            &[Program("update.sh", b"#!/bin/sh\nexit 0\n")],
-        )?;
+        self.main("That can be run", &[Program("update.sh", b"#!/bin/sh\nexit 0\n")])?;
         self.main("A commit that changes nothing", &[])
     }
 
@@ -194,10 +166,7 @@ impl<W: Write> Teller<W> {
         self.seconds -= 3_600;
         self.main("In the same second", &[File("VERSION", b"2")])?;
         self.seconds -= 3 * 3_600;
-        self.main(
-            "Two hours earlier, says the clock",
-            &[File("VERSION", b"3")],
-        )?;
+        self.main("Two hours earlier, says the clock", &[File("VERSION", b"3")])?;
         self.seconds += 4 * 3_600;
         self.main("The clock is right again", &[File("VERSION", b"4")])
     }
@@ -206,11 +175,7 @@ impl<W: Write> Teller<W> {
     fn branches(&mut self) -> io::Result<()> {
         use Edit::{Delete, File};
         let fork = self.main;
-        let side = self.side(
-            fork,
-            "Draft Asian prices",
-            &[File("prices/asia.json", b"{}\n")],
-        )?;
+        let side = self.side(fork, "Draft Asian prices", &[File("prices/asia.json", b"{}\n")])?;
         let filled = File("prices/asia.json", b"{\"apple\": 80}\n");
         let side = self.side(
             Some(side),
@@ -294,14 +259,8 @@ impl<W: Write> Teller<W> {
         let (mark, seconds) = (Mark(self.marks), self.seconds);
         self.seconds += 3_600;
         writeln!(self.out, "commit refs/heads/{branch}\nmark :{}", mark.0)?;
-        writeln!(
-            self.out,
-            "author Jörg Example <joerg@shop.example> {seconds} +0100"
-        )?;
-        writeln!(
-            self.out,
-            "committer Shop <shop@shop.example> {seconds} +0000"
-        )?;
+        writeln!(self.out, "author Jörg Example <joerg@shop.example> {seconds} +0100")?;
+        writeln!(self.out, "committer Shop <shop@shop.example> {seconds} +0000")?;
         self.data(format!("{message}\n").as_bytes())?;
         if let Some(from) = from {
             writeln!(self.out, "from :{}", from.0)?;

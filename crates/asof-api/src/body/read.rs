@@ -84,11 +84,7 @@ pub struct ReadEntryBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
     /// The value, where it is JSON.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub value: Option<Box<RawValue>>,
     /// The value, where it is not.
@@ -129,11 +125,7 @@ pub struct EntryBody {
     /// What the bytes are.
     pub content_type: String,
     /// The value, where asked for and JSON.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub value: Option<Box<RawValue>>,
     /// The value, where asked for and not JSON.

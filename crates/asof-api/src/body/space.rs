@@ -158,11 +158,7 @@ pub struct ImportWriteBody {
     /// The key.
     pub key: String,
     /// Any JSON; its exact text is stored, as `application/json`.
-    #[serde(
-        default,
-        deserialize_with = "present",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Value>")]
     pub value: Option<Box<RawValue>>,
     /// Text; stored as `text/plain; charset=utf-8`.

@@ -30,14 +30,8 @@ impl From<Validity> for ValidityBody {
     fn from(validity: Validity) -> Self {
         let from = Moment(validity.from());
         match validity.end() {
-            End::Until(until) => Self::Until {
-                from,
-                until: Moment(until),
-            },
-            End::Through(through) => Self::Through {
-                from,
-                through: Moment(through),
-            },
+            End::Until(until) => Self::Until { from, until: Moment(until) },
+            End::Through(through) => Self::Through { from, through: Moment(through) },
         }
     }
 }

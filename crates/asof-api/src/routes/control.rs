@@ -118,12 +118,8 @@ pub(super) const SOURCE: Route = Route {
     )
 };
 
-pub(super) const CAP: Route = get(
-    RouteId::Cap,
-    "/v1/cap",
-    "Shows the cap",
-    Payload::Json(schema::<body::CapState>),
-);
+pub(super) const CAP: Route =
+    get(RouteId::Cap, "/v1/cap", "Shows the cap", Payload::Json(schema::<body::CapState>));
 
 pub(super) const SET_CAP: Route = Route {
     request: Payload::Json(schema::<body::CapRequest>),
@@ -144,13 +140,7 @@ pub(super) const CLEAR_CAP: Route = Route {
     answer: Payload::Json(schema::<body::CapOutcome>),
     params: &[DRY_RUN, H_AUTHOR, H_REASON],
     errors: &[Conflict],
-    ..route(
-        RouteId::ClearCap,
-        Verb::Delete,
-        "/v1/cap",
-        "Clears the cap",
-        Needs::Operator,
-    )
+    ..route(RouteId::ClearCap, Verb::Delete, "/v1/cap", "Clears the cap", Needs::Operator)
 };
 
 pub(super) const PINS: Route = get(
@@ -164,14 +154,7 @@ pub(super) const CREATE_PIN: Route = Route {
     request: Payload::Json(schema::<body::PinRequest>),
     limit: BodyLimit::Small,
     answer: Payload::Json(schema::<body::PinBody>),
-    errors: &[
-        NotYetClosed,
-        BelowFloor,
-        AboveCap,
-        Conflict,
-        TooLarge,
-        RequestTimeout,
-    ],
+    errors: &[NotYetClosed, BelowFloor, AboveCap, Conflict, TooLarge, RequestTimeout],
     ..route(
         RouteId::CreatePin,
         Verb::Put,
@@ -185,13 +168,7 @@ pub(super) const RELEASE_PIN: Route = Route {
     answer: Payload::Json(schema::<body::PinOutcome>),
     params: &[DRY_RUN, H_AUTHOR, H_REASON],
     errors: &[NotFound],
-    ..route(
-        RouteId::ReleasePin,
-        Verb::Delete,
-        "/v1/pins/{name}",
-        "Releases a pin",
-        Needs::Operator,
-    )
+    ..route(RouteId::ReleasePin, Verb::Delete, "/v1/pins/{name}", "Releases a pin", Needs::Operator)
 };
 
 pub(super) const TOKENS: Route = Route {
@@ -258,12 +235,7 @@ pub(super) const BACKUP: Route = Route {
 
 pub(super) const OPENAPI: Route = Route {
     needs: Needs::Nothing,
-    ..get(
-        RouteId::OpenApi,
-        "/openapi.json",
-        "This document",
-        Payload::AnyJson,
-    )
+    ..get(RouteId::OpenApi, "/openapi.json", "This document", Payload::AnyJson)
 };
 
 pub(super) const HEALTHZ: Route = Route {
@@ -287,9 +259,5 @@ pub(super) const READYZ: Route = Route {
     )
 };
 
-pub(super) const METRICS: Route = get(
-    RouteId::Metrics,
-    "/metrics",
-    "Metrics, as OpenMetrics text",
-    Payload::Metrics,
-);
+pub(super) const METRICS: Route =
+    get(RouteId::Metrics, "/metrics", "Metrics, as OpenMetrics text", Payload::Metrics);

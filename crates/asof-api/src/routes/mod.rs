@@ -206,19 +206,13 @@ route_ids! {
 impl Route {
     /// The names of the query parameters that it takes.
     pub fn query_names(&self) -> impl Iterator<Item = &'static str> {
-        self.params
-            .iter()
-            .filter(|param| param.place == Place::Query)
-            .map(|param| param.name)
+        self.params.iter().filter(|param| param.place == Place::Query).map(|param| param.name)
     }
 
     /// The names in its path: `space` of `{space}`, `key` of `{*key}`.
     pub fn path_names(&self) -> impl Iterator<Item = &'static str> {
         self.path.split('/').filter_map(|segment| {
-            segment
-                .strip_prefix('{')?
-                .strip_suffix('}')
-                .map(|name| name.trim_start_matches('*'))
+            segment.strip_prefix('{')?.strip_suffix('}').map(|name| name.trim_start_matches('*'))
         })
     }
 }

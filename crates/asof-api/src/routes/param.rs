@@ -42,31 +42,16 @@ pub enum ParamKind {
 }
 
 const fn query(name: &'static str, kind: ParamKind, about: &'static str) -> Param {
-    Param {
-        name,
-        place: Place::Query,
-        kind,
-        about,
-        required: false,
-    }
+    Param { name, place: Place::Query, kind, about, required: false }
 }
 
 const fn header(name: &'static str, kind: ParamKind, about: &'static str) -> Param {
-    Param {
-        name,
-        place: Place::Header,
-        kind,
-        about,
-        required: false,
-    }
+    Param { name, place: Place::Header, kind, about, required: false }
 }
 
 impl Param {
     const fn required(self) -> Self {
-        Self {
-            required: true,
-            ..self
-        }
+        Self { required: true, ..self }
     }
 }
 
@@ -92,28 +77,19 @@ pub(super) const PREVIEW: Param = query(
     "Reads at `as_of`, closed or not and capped or not, with the commits that are pending now. \
      The answer may still change and carries no validity. Takes a writer",
 );
-pub(super) const WAIT_FOR: Param = query(
-    "wait_for",
-    ParamKind::Moment,
-    "Waits until closed is at least this, or `wait` is over",
-);
+pub(super) const WAIT_FOR: Param =
+    query("wait_for", ParamKind::Moment, "Waits until closed is at least this, or `wait` is over");
 pub(super) const LIMIT: Param = query(
     "limit",
     ParamKind::Count,
     "Entries of the page at most, 1 to 10000; 1000 where it is not given",
 );
 pub(super) const PREFIX: Param = query("prefix", ParamKind::Text, "Only keys that begin with this");
-pub(super) const AFTER_KEY: Param = query(
-    "after",
-    ParamKind::Text,
-    "Only keys after this one: the `next` of the page before",
-);
+pub(super) const AFTER_KEY: Param =
+    query("after", ParamKind::Text, "Only keys after this one: the `next` of the page before");
 pub(super) const VALUES: Param = query("values", ParamKind::Flag, "Whether to carry the values");
-pub(super) const HISTORY_FROM: Param = query(
-    "from",
-    ParamKind::Moment,
-    "Only versions that are still true at this moment or later",
-);
+pub(super) const HISTORY_FROM: Param =
+    query("from", ParamKind::Moment, "Only versions that are still true at this moment or later");
 pub(super) const BEFORE: Param = query(
     "before",
     ParamKind::Moment,
@@ -142,17 +118,11 @@ pub(super) const HEARTBEAT: Param = query(
     "How many milliseconds may pass without a message, 10 to 60000; 1000 where it is not given",
 );
 pub(super) const DRY_RUN: Param = query("dry_run", ParamKind::Flag, "Only says what would change");
-pub(super) const AFTER_NUMBER: Param = query(
-    "after",
-    ParamKind::Count,
-    "Only records after the one with this number",
-);
+pub(super) const AFTER_NUMBER: Param =
+    query("after", ParamKind::Count, "Only records after the one with this number");
 
-pub(super) const H_AS_OF: Param = header(
-    "As-Of",
-    ParamKind::Moment,
-    "The moment to read at; `as_of` in the query wins",
-);
+pub(super) const H_AS_OF: Param =
+    header("As-Of", ParamKind::Moment, "The moment to read at; `as_of` in the query wins");
 pub(super) const H_ACCEPT_DATETIME: Param = header(
     "Accept-Datetime",
     ParamKind::HttpDate,
@@ -174,16 +144,10 @@ pub(super) const H_EFFECTIVE_AT: Param = header(
     ParamKind::Moment,
     "The future moment at which it shall take effect; now where it is not given",
 );
-pub(super) const H_IF_MATCH: Param = header(
-    "If-Match",
-    ParamKind::Text,
-    "The entity tag that the value must have, or `*` for any",
-);
-pub(super) const H_IF_NONE_MATCH_ANY: Param = header(
-    "If-None-Match",
-    ParamKind::Text,
-    "Only `*`: the key must hold no value",
-);
+pub(super) const H_IF_MATCH: Param =
+    header("If-Match", ParamKind::Text, "The entity tag that the value must have, or `*` for any");
+pub(super) const H_IF_NONE_MATCH_ANY: Param =
+    header("If-None-Match", ParamKind::Text, "Only `*`: the key must hold no value");
 pub(super) const H_IF_UNCHANGED_SINCE: Param = header(
     "If-Unchanged-Since",
     ParamKind::Moment,

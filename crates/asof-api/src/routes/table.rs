@@ -46,10 +46,7 @@ pub(super) const fn get(
     summary: &'static str,
     answer: Payload,
 ) -> Route {
-    Route {
-        answer,
-        ..route(id, Verb::Get, path, summary, Needs::Reader)
-    }
+    Route { answer, ..route(id, Verb::Get, path, summary, Needs::Reader) }
 }
 
 /// Every route.
@@ -106,16 +103,7 @@ const TIME: Route = Route {
 };
 
 const GET: Route = Route {
-    params: &[
-        AS_OF,
-        EPOCH,
-        WAIT,
-        PREVIEW,
-        H_AS_OF,
-        H_ACCEPT_DATETIME,
-        H_TOKEN,
-        H_IF_NONE_MATCH,
-    ],
+    params: &[AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_ACCEPT_DATETIME, H_TOKEN, H_IF_NONE_MATCH],
     statuses: &[200, 304],
     errors: &[
         UnknownSpace,
@@ -174,13 +162,7 @@ const DELETE: Route = Route {
     answer: Payload::Json(schema::<body::ReceiptBody>),
     params: WRITE_HEADERS,
     statuses: &[200, 202],
-    errors: &[
-        PreconditionFailed,
-        Conflict,
-        InThePast,
-        StillImporting,
-        Erased,
-    ],
+    errors: &[PreconditionFailed, Conflict, InThePast, StillImporting, Erased],
     ..route(
         RouteId::Delete,
         Verb::Delete,
@@ -211,9 +193,7 @@ const HISTORY: Route = Route {
 };
 
 const SCAN: Route = Route {
-    params: &[
-        PREFIX, AFTER_KEY, LIMIT, VALUES, AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_TOKEN,
-    ],
+    params: &[PREFIX, AFTER_KEY, LIMIT, VALUES, AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_TOKEN],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -284,14 +264,7 @@ const COMMIT: Route = Route {
     answer: Payload::Json(schema::<body::ReceiptBody>),
     params: &[H_IDEMPOTENCY_KEY],
     statuses: &[200, 202],
-    errors: &[
-        Conflict,
-        InThePast,
-        StillImporting,
-        Erased,
-        TooLarge,
-        RequestTimeout,
-    ],
+    errors: &[Conflict, InThePast, StillImporting, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::Commit,
         Verb::Post,

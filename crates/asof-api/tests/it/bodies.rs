@@ -12,10 +12,7 @@ fn the_exact_text_of_a_json_value_is_kept() {
     let form = write.input().form().unwrap();
     assert_eq!(
         form,
-        ValueForm::Put {
-            content_type: "application/json",
-            bytes: text.as_bytes().to_vec()
-        }
+        ValueForm::Put { content_type: "application/json", bytes: text.as_bytes().to_vec() }
     );
 }
 
@@ -33,10 +30,7 @@ fn a_write_is_one_thing() {
         (r#","value_text":"a","value":1"#, ValueFormError::NotOne),
         (r#","delete":false"#, ValueFormError::NotOne),
         (r#","value_base64":"?""#, ValueFormError::Base64),
-        (
-            r#","delete":true,"content_type":"text/plain""#,
-            ValueFormError::DeleteWithType,
-        ),
+        (r#","delete":true,"content_type":"text/plain""#, ValueFormError::DeleteWithType),
     ] {
         let text = format!(r#"{{"space":"s","key":"k"{members}}}"#);
         let write: WriteBody = serde_json::from_str(&text).unwrap();
@@ -46,14 +40,8 @@ fn a_write_is_one_thing() {
 
 #[test]
 fn what_calls_itself_json_and_is_not_is_shown_as_base64() {
-    assert!(matches!(
-        ValueOutput::new("application/json", b"{"),
-        ValueOutput::Base64(_)
-    ));
-    assert!(matches!(
-        ValueOutput::new("application/json", b"[1, 2]"),
-        ValueOutput::Json(_)
-    ));
+    assert!(matches!(ValueOutput::new("application/json", b"{"), ValueOutput::Base64(_)));
+    assert!(matches!(ValueOutput::new("application/json", b"[1, 2]"), ValueOutput::Json(_)));
 }
 
 #[test]
@@ -62,10 +50,7 @@ fn a_misspelt_member_is_refused() {
         r#"{"writes":[],"effectiv_at":1}"#,
         r#"{"writes":[{"space":"s","key":"k","value":1,"iff":{"absent":true}}]}"#,
     ] {
-        assert!(
-            serde_json::from_str::<WriteRequest>(text).is_err(),
-            "{text}"
-        );
+        assert!(serde_json::from_str::<WriteRequest>(text).is_err(), "{text}");
     }
     let retention = r#"{"keep_seconds":1,"every_seconds":2}"#;
     assert!(serde_json::from_str::<RetentionBody>(retention).is_err());
@@ -74,11 +59,7 @@ fn a_misspelt_member_is_refused() {
 #[test]
 fn a_time_is_read_as_number_or_text_and_written_as_number() {
     let at = Moment(Timestamp::from_micros(1_732_332_000_123_456).unwrap());
-    for text in [
-        "1732332000123456",
-        "\"1732332000123456\"",
-        "\"2024-11-23T03:20:00.123456Z\"",
-    ] {
+    for text in ["1732332000123456", "\"1732332000123456\"", "\"2024-11-23T03:20:00.123456Z\""] {
         assert_eq!(serde_json::from_str::<Moment>(text).unwrap(), at);
     }
     assert_eq!(serde_json::to_string(&at).unwrap(), "1732332000123456");
@@ -91,11 +72,7 @@ fn a_time_is_read_as_number_or_text_and_written_as_number() {
 fn a_precondition_has_exactly_one_member() {
     let absent: IfBody = serde_json::from_str(r#"{"absent":true}"#).unwrap();
     assert_eq!(absent, IfBody::Absent(True));
-    for text in [
-        "{}",
-        r#"{"absent":false}"#,
-        r#"{"absent":true,"present":true}"#,
-    ] {
+    for text in ["{}", r#"{"absent":false}"#, r#"{"absent":true,"present":true}"#] {
         assert!(serde_json::from_str::<IfBody>(text).is_err(), "{text}");
     }
 }
@@ -104,16 +81,10 @@ fn a_precondition_has_exactly_one_member() {
 fn retention_has_three_forms() {
     for (text, body) in [
         (r#""all""#, RetentionBody::ALL),
-        (
-            r#"{"keep_seconds":60}"#,
-            RetentionBody::KeepFor { keep_seconds: 60 },
-        ),
+        (r#"{"keep_seconds":60}"#, RetentionBody::KeepFor { keep_seconds: 60 }),
         (
             r#"{"dense_seconds":60,"every_seconds":10}"#,
-            RetentionBody::Sparse {
-                dense_seconds: 60,
-                every_seconds: 10,
-            },
+            RetentionBody::Sparse { dense_seconds: 60, every_seconds: 10 },
         ),
     ] {
         assert_eq!(serde_json::from_str::<RetentionBody>(text).unwrap(), body);

@@ -25,10 +25,8 @@ fn the_document_is_the_golden_one() {
 fn each_route_is_in_the_table_once() {
     let ids: Vec<RouteId> = ROUTES.iter().map(|route| route.id).collect();
     assert_eq!(ids, RouteId::ALL);
-    let places: HashSet<_> = ROUTES
-        .iter()
-        .map(|route| (route.method.method(), route.path))
-        .collect();
+    let places: HashSet<_> =
+        ROUTES.iter().map(|route| (route.method.method(), route.path)).collect();
     assert_eq!(places.len(), ROUTES.len());
 }
 

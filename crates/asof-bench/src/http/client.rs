@@ -31,11 +31,7 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr, complete: Complete) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
-            answer: Vec::with_capacity(16 << 10),
-            complete,
-        })
+        Ok(Self { stream, answer: Vec::with_capacity(16 << 10), complete })
     }
 
     /// Sends a request and waits for the whole answer; returns the bytes of its payload.
@@ -61,10 +57,7 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn new(connections: Vec<Connection>, requests: Vec<Vec<u8>>) -> Self {
-        Self {
-            connections,
-            requests: Arc::new(requests),
-        }
+        Self { connections, requests: Arc::new(requests) }
     }
 
     /// Asks every request once, shared among the connections; answers a second.
@@ -133,9 +126,7 @@ pub(crate) fn postgres_complete(answer: &[u8]) -> Result<Option<usize>> {
         match kind {
             b'E' => return Err(String::from_utf8_lossy(message).into_owned().into()),
             b'D' => {
-                let column = message
-                    .get(6..)
-                    .and_then(|column| column.first_chunk::<4>());
+                let column = message.get(6..).and_then(|column| column.first_chunk::<4>());
                 payload = column.map_or(0, |length| u32::from_be_bytes(*length));
             }
             b'Z' => return Ok(Some(usize::try_from(payload)?)),

@@ -27,28 +27,18 @@ pub(crate) struct Effort {
 }
 
 /// Ten versions of each of 10,000 keys.
-const SHAPE: Shape = Shape {
-    keys: 10_000,
-    commits: 100,
-    writes: 1_000,
-};
+const SHAPE: Shape = Shape { keys: 10_000, commits: 100, writes: 1_000 };
 
 /// Runs all of it.
 pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let dir = tempfile::tempdir()?;
     data::fill_store(dir.path(), SHAPE)?;
     let served = Served::start(&["serve-here", ""], dir.path())?;
     let limit = Served::start(&["limit-here"], dir.path())?;
     let mut ours = http_crowd(&runtime, &served, effort, Plain::No)?;
     let compare = |ours: &mut Crowd, peer: &mut Crowd| {
-        alternate(
-            effort.rounds,
-            || runtime.block_on(ours.pass()),
-            || runtime.block_on(peer.pass()),
-        )
+        alternate(effort.rounds, || runtime.block_on(ours.pass()), || runtime.block_on(peer.pass()))
     };
     let add = |report: &mut Report, name: &str, what: String, bound, series| {
         report.comparisons.push(Comparison {
@@ -113,10 +103,7 @@ fn logged(report: &mut Report, runtime: &Runtime, dir: &TempDir, effort: Effort)
     for filter in ["info", "debug"] {
         // A store is open in one process at a time, so the other one is a copy.
         let copy = tempfile::tempdir()?;
-        std::fs::copy(
-            dir.path().join("store.asof"),
-            copy.path().join("store.asof"),
-        )?;
+        std::fs::copy(dir.path().join("store.asof"), copy.path().join("store.asof"))?;
         let plain = Served::start(&["serve-here", ""], dir.path())?;
         let talkative = Served::start(&["serve-here", filter], copy.path())?;
         let mut with = http_crowd(runtime, &talkative, effort, Plain::No)?;
@@ -200,7 +187,5 @@ fn postgres_crowd(runtime: &Runtime, bin: &Path, effort: Effort) -> Result<(Post
 /// The version in `/usr/lib/postgresql/<version>/bin`.
 fn version_of(bin: &Path) -> String {
     let version = bin.parent().and_then(Path::file_name);
-    version.map_or_else(String::new, |version| {
-        version.to_string_lossy().into_owned()
-    })
+    version.map_or_else(String::new, |version| version.to_string_lossy().into_owned())
 }

@@ -52,12 +52,7 @@ impl Postgres {
         }
         let cluster = dir.path().join("cluster");
         let made = command(bin, "initdb", owner, dir.path())
-            .args([
-                "--auth=trust",
-                "--username=bench",
-                "--encoding=UTF8",
-                "--locale=C",
-            ])
+            .args(["--auth=trust", "--username=bench", "--encoding=UTF8", "--locale=C"])
             .arg("--pgdata")
             .arg(&cluster)
             .output()?;
@@ -70,22 +65,13 @@ impl Postgres {
             .arg(&cluster)
             .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", &format!("port={}", address.port())])
-            .args([
-                "-c",
-                &format!("unix_socket_directories={}", dir.path().display()),
-            ])
+            .args(["-c", &format!("unix_socket_directories={}", dir.path().display())])
             // Reads only are measured; loading need not wait for the disk.
             .args(["-c", "fsync=off", "-c", "jit=off"])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        Ok(Self {
-            server,
-            bin: bin.to_owned(),
-            dir,
-            owner,
-            address,
-        })
+        Ok(Self { server, bin: bin.to_owned(), dir, owner, address })
     }
 
     /// The id of its first process, the parent of the others.
@@ -198,10 +184,7 @@ fn sized(kind: &[u8], body: &[u8]) -> Vec<u8> {
 
 fn command(bin: &Path, name: &str, owner: Option<(u32, u32)>, dir: &Path) -> Command {
     let mut command = Command::new(bin.join(name));
-    command
-        .current_dir(dir)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null());
+    command.current_dir(dir).env("LC_ALL", "C").stdin(Stdio::null());
     if let Some((user, group)) = owner {
         command.uid(user).gid(group);
     }
@@ -218,9 +201,7 @@ fn is_root() -> bool {
 fn unprivileged() -> Option<(u32, u32)> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     ["postgres", "nobody"].iter().find_map(|name| {
-        let line = users
-            .lines()
-            .find(|line| line.split(':').next() == Some(name))?;
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
         let mut fields = line.split(':').skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     })

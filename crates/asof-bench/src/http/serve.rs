@@ -41,10 +41,7 @@ impl Served {
         let out = child.stdout.take().ok_or("the server has no output")?;
         BufReader::new(out).read_line(&mut line)?;
         let address = line.trim().parse();
-        let served = Self {
-            child,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        };
+        let served = Self { child, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)) };
         // Held already, so that it ends here too.
         let address = address.map_err(|_| format!("the server said `{}`", line.trim()))?;
         Ok(served.at(address))
@@ -71,17 +68,12 @@ impl Drop for Served {
 /// Serves the store in `dir`; `log` is the filter of its log, none where empty.
 pub(crate) fn store(dir: &Path, log: &str) -> Result<()> {
     if !log.is_empty() {
-        tracing_subscriber::fmt()
-            .with_env_filter(log)
-            .with_writer(std::io::stderr)
-            .init();
+        tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     }
     let store = Store::open(dir, Options::default())?;
     runtime()?.block_on(async {
-        let config = Config {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            ..Config::default()
-        };
+        let config =
+            Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Config::default() };
         let server = Server::bind(store, &config).await?;
         say(server.local_addr())?;
         server.run(end_of_input()).await;
@@ -119,9 +111,7 @@ async fn answer(listener: TcpListener, value: Bytes) -> Result<()> {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 fn say(address: SocketAddr) -> Result<()> {

@@ -37,19 +37,11 @@ impl Extents {
 
     /// Joins the range that starts at `start` with a neighbour, gap included.
     fn merge_around(&mut self, start: u64) {
-        let first = self
-            .0
-            .range(..start)
-            .next_back()
-            .map_or(start, |(&before, _)| before);
+        let first = self.0.range(..start).next_back().map_or(start, |(&before, _)| before);
         let Some(first_end) = self.0.remove(&first) else {
             return;
         };
-        let joined = self
-            .0
-            .range(first..)
-            .next()
-            .map(|(&next, &end)| (next, end));
+        let joined = self.0.range(first..).next().map(|(&next, &end)| (next, end));
         let end = joined.map_or(first_end, |(next, end)| {
             self.0.remove(&next);
             end.max(first_end)

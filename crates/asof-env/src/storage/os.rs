@@ -63,10 +63,7 @@ impl OsFile {
             other => other?,
         };
         match file.try_lock() {
-            Ok(()) => Ok(Self {
-                file,
-                unsynced: Mutex::default(),
-            }),
+            Ok(()) => Ok(Self { file, unsynced: Mutex::default() }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 format!("another process has this store open: {}", path.display()),
@@ -109,9 +106,7 @@ impl DiskFile for OsFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         // Remembered before it is written: a sync in between may or may not carry it.
-        self.unsynced()
-            .extents
-            .insert(offset, offset.saturating_add(bytes.len() as u64));
+        self.unsynced().extents.insert(offset, offset.saturating_add(bytes.len() as u64));
         self.file.write_all_at(bytes, offset)
     }
 

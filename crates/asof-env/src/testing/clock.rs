@@ -26,9 +26,7 @@ impl ManualClock {
     /// A machine that booted at `wall`.
     pub const fn new(wall: Timestamp) -> Self {
         let boot = BootTime::new(Duration::ZERO);
-        Self {
-            now: Mutex::new(Now { wall, boot }),
-        }
+        Self { now: Mutex::new(Now { wall, boot }) }
     }
 
     /// Moves the wall clock to `wall`, forwards or back, as an operator would.

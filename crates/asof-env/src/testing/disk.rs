@@ -53,14 +53,8 @@ impl SimDisk {
 
     /// A file of `bytes`, all durable.
     pub fn with_bytes(bytes: Vec<u8>) -> Self {
-        let state = State {
-            durable: bytes.clone(),
-            current: bytes,
-            ..State::default()
-        };
-        Self {
-            state: Mutex::new(state),
-        }
+        let state = State { durable: bytes.clone(), current: bytes, ..State::default() };
+        Self { state: Mutex::new(state) }
     }
 
     /// How many operations there were.
@@ -131,9 +125,7 @@ impl SimDisk {
     /// Flips the bits `xor` of the byte at `offset`, at rest. Past the end nothing happens.
     pub fn corrupt(&self, offset: usize, xor: u8) {
         let mut state = self.state();
-        let State {
-            durable, current, ..
-        } = &mut *state;
+        let State { durable, current, .. } = &mut *state;
         for image in [durable, current] {
             if let Some(byte) = image.get_mut(offset) {
                 *byte ^= xor;
@@ -174,10 +166,7 @@ impl State {
 
     fn change(&mut self, change: Change) -> io::Result<()> {
         apply(&mut self.current, &change);
-        self.pending.push(Pending {
-            change,
-            dropped: false,
-        });
+        self.pending.push(Pending { change, dropped: false });
         self.powered()
     }
 }
@@ -209,10 +198,7 @@ impl DiskFile for SimDisk {
         if state.fail_write_at == Some(write) {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        state.change(Change::Write {
-            offset: position(offset)?,
-            bytes: bytes.to_vec(),
-        })
+        state.change(Change::Write { offset: position(offset)?, bytes: bytes.to_vec() })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -233,9 +219,7 @@ impl DiskFile for SimDisk {
             }
             return Err(io::Error::other("the disk failed to sync"));
         }
-        let State {
-            durable, pending, ..
-        } = &mut *state;
+        let State { durable, pending, .. } = &mut *state;
         for pending in pending.drain(..).filter(|pending| !pending.dropped) {
             apply(durable, &pending.change);
         }

@@ -14,21 +14,13 @@ use crate::refusal::{Answer, Refusal};
 use crate::reply;
 
 pub(crate) async fn backup(call: &Call<'_>) -> Answer {
-    let place = Arc::clone(&call.app.backups)
-        .try_acquire_owned()
-        .map_err(|_| {
-            Refusal::new(
-                ErrorName::Unavailable,
-                "other backups are under way; nothing was done",
-            )
-        })?;
+    let place = Arc::clone(&call.app.backups).try_acquire_owned().map_err(|_| {
+        Refusal::new(ErrorName::Unavailable, "other backups are under way; nothing was done")
+    })?;
     let (chunks, mut stream) = mpsc::channel(BACKUP_CHUNKS_MAX);
     let store = call.app.store.clone();
     tokio::task::spawn_blocking(move || {
-        let mut sink = Sink {
-            chunks,
-            chunk: BytesMut::new(),
-        };
+        let mut sink = Sink { chunks, chunk: BytesMut::new() };
         let result = store
             .backup(&mut sink, &mut |_| {})
             .map_err(io::Error::other)
@@ -49,10 +41,7 @@ pub(crate) async fn backup(call: &Call<'_>) -> Answer {
         stream.recv().await.map(|chunk| (chunk, stream))
     });
     let whole = futures_util::StreamExt::chain(futures_util::stream::iter(first), rest);
-    Ok(reply::typed(
-        "application/octet-stream",
-        Body::from_stream(whole),
-    ))
+    Ok(reply::typed("application/octet-stream", Body::from_stream(whole)))
 }
 
 /// Where the store writes to: chunks on their way to the client.

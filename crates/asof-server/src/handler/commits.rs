@@ -24,11 +24,7 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
         .app
         .walk(move |store| {
             if !pending {
-                let range = LogRange {
-                    after,
-                    spaces,
-                    limit,
-                };
+                let range = LogRange { after, spaces, limit };
                 return Ok(store.log(&range)?);
             }
             let mut page = store.pending(after, limit)?;
@@ -42,18 +38,12 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
     for commit in &mut page.commits {
         sight::narrow(call.caller, commit);
     }
-    Ok(reply::json(&convert::commits(
-        call.app.store.time().epoch,
-        page,
-    )))
+    Ok(reply::json(&convert::commits(call.app.store.time().epoch, page)))
 }
 
 pub(crate) async fn show(call: &Call<'_>) -> Answer {
     let id = id(call)?;
-    let commit = call
-        .app
-        .walk(move |store| Ok(store.commit_by_id(id)?))
-        .await?;
+    let commit = call.app.walk(move |store| Ok(store.commit_by_id(id)?)).await?;
     check_spaces(call, &commit)?;
     Ok(reply::json(&convert::commit(commit)))
 }
@@ -64,17 +54,11 @@ pub(crate) async fn amend(call: &Call<'_>, body: AmendRequest) -> Answer {
     for write in writes.iter().flatten() {
         call.caller.check_space(&write.space)?;
     }
-    let amendment = Amendment {
-        effective: body.effective_at.map(Into::into),
-        message: body.message,
-        writes,
-    };
+    let amendment =
+        Amendment { effective: body.effective_at.map(Into::into), message: body.message, writes };
     check_own(call, id).await?;
     let by = call.actor()?;
-    let receipt = call
-        .app
-        .walk(move |store| Ok(store.amend(id, amendment, by)?))
-        .await?;
+    let receipt = call.app.walk(move |store| Ok(store.amend(id, amendment, by)?)).await?;
     Ok(write::receipt(call, &receipt))
 }
 
@@ -82,10 +66,7 @@ pub(crate) async fn cancel(call: &Call<'_>) -> Answer {
     let id = id(call)?;
     check_own(call, id).await?;
     let by = call.actor()?;
-    let commit = call
-        .app
-        .walk(move |store| Ok(store.cancel(id, by)?))
-        .await?;
+    let commit = call.app.walk(move |store| Ok(store.cancel(id, by)?)).await?;
     Ok(reply::json(&convert::commit(commit)))
 }
 
@@ -99,26 +80,17 @@ async fn check_own(call: &Call<'_>, id: Sequence) -> Result<(), Refusal> {
     if call.caller.covers_all() {
         return Ok(());
     }
-    let commit = call
-        .app
-        .walk(move |store| Ok(store.commit_by_id(id)?))
-        .await?;
+    let commit = call.app.walk(move |store| Ok(store.commit_by_id(id)?)).await?;
     check_spaces(call, &commit)
 }
 
 /// A commit that touches a space beyond the caller's is, for it, not there.
 fn check_spaces(call: &Call<'_>, commit: &Commit) -> Result<(), Refusal> {
     let written = commit.writes.iter().map(|write| &write.space);
-    if written
-        .chain(&commit.opened)
-        .all(|space| call.caller.covers(space))
-    {
+    if written.chain(&commit.opened).all(|space| call.caller.covers(space)) {
         Ok(())
     } else {
-        let detail = format!(
-            "there is no commit {} in the spaces of the token",
-            commit.id
-        );
+        let detail = format!("there is no commit {} in the spaces of the token", commit.id);
         Err(Refusal::new(ErrorName::NotFound, detail))
     }
 }

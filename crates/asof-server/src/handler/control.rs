@@ -17,18 +17,13 @@ use crate::refusal::{Answer, Refusal};
 use crate::reply;
 
 pub(crate) fn cap(call: &Call<'_>) -> Response<Body> {
-    reply::json(&CapState {
-        cap: call.app.store.cap().map(convert::cap),
-    })
+    reply::json(&CapState { cap: call.app.store.cap().map(convert::cap) })
 }
 
 pub(crate) async fn set_cap(call: &Call<'_>, body: CapRequest) -> Answer {
     let at = body.at.into();
     let by = call.actor_called(&body.author, &body.reason);
-    move_cap(call, by, move |store, by, dry_run| {
-        store.set_cap(at, by, dry_run)
-    })
-    .await
+    move_cap(call, by, move |store, by, dry_run| store.set_cap(at, by, dry_run)).await
 }
 
 pub(crate) async fn clear_cap(call: &Call<'_>) -> Answer {
@@ -48,11 +43,7 @@ async fn move_cap(
             let time = change(store, by, dry_run)?;
             let after = convert::time_body(time, store.control_sequence());
             Ok(match dry_run {
-                DryRun::Yes => CapOutcome::DryRun(CapDryRunBody {
-                    dry_run: true,
-                    before,
-                    after,
-                }),
+                DryRun::Yes => CapOutcome::DryRun(CapDryRunBody { dry_run: true, before, after }),
                 DryRun::No => CapOutcome::Done(after),
             })
         })
@@ -62,9 +53,7 @@ async fn move_cap(
 
 pub(crate) fn pins(call: &Call<'_>) -> Response<Body> {
     let pins = call.app.store.pins().into_iter();
-    reply::json(&PinListBody {
-        pins: pins.map(convert::pin).collect(),
-    })
+    reply::json(&PinListBody { pins: pins.map(convert::pin).collect() })
 }
 
 pub(crate) async fn create_pin(call: &Call<'_>, body: body::PinRequest) -> Answer {
@@ -83,10 +72,7 @@ pub(crate) async fn create_pin(call: &Call<'_>, body: body::PinRequest) -> Answe
         at: body.at.map(Into::into),
         ttl,
     };
-    let pin = call
-        .app
-        .walk(move |store| Ok(store.create_pin(request)?))
-        .await?;
+    let pin = call.app.walk(move |store| Ok(store.create_pin(request)?)).await?;
     Ok(reply::json(&convert::pin(pin)))
 }
 
@@ -94,23 +80,14 @@ pub(crate) async fn release_pin(call: &Call<'_>) -> Answer {
     let dry_run = dry_run(call)?;
     let by = call.actor()?;
     let name = call.path.name()?.into_owned();
-    let pin = call
-        .app
-        .walk(move |store| Ok(store.release_pin(&name, by, dry_run)?))
-        .await?;
-    Ok(reply::json(&PinOutcome {
-        dry_run: dry_run == DryRun::Yes,
-        pin: convert::pin(pin),
-    }))
+    let pin = call.app.walk(move |store| Ok(store.release_pin(&name, by, dry_run)?)).await?;
+    Ok(reply::json(&PinOutcome { dry_run: dry_run == DryRun::Yes, pin: convert::pin(pin) }))
 }
 
 pub(crate) async fn log(call: &Call<'_>) -> Answer {
     let after = call.query.parsed("after")?.unwrap_or(0);
     let limit = call.query.limit()?;
-    let records = call
-        .app
-        .walk(move |store| Ok(store.control_log(after, limit)?))
-        .await?;
+    let records = call.app.walk(move |store| Ok(store.control_log(after, limit)?)).await?;
     // A full page may be the last one; the next is then empty.
     let full = records.len() >= limit;
     let last = records.last().map(|record| record.sequence);

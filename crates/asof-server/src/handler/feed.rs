@@ -229,12 +229,10 @@ impl Follower {
                 self.through = self.through.max(before);
             }
             let event = match item {
-                FeedItem::Commit(commit) => FeedEvent::Commit {
-                    commit: convert::commit(commit),
-                },
-                FeedItem::Control(record) => FeedEvent::Control {
-                    control: convert::control(record),
-                },
+                FeedItem::Commit(commit) => FeedEvent::Commit { commit: convert::commit(commit) },
+                FeedItem::Control(record) => {
+                    FeedEvent::Control { control: convert::control(record) }
+                }
             };
             let mut message = self.message(event, cursor, self.through);
             message.floor = page.floor.into();

@@ -17,34 +17,22 @@ use crate::reply;
 pub(crate) async fn history(call: &Call<'_>, space: SpaceName) -> Answer {
     let asked = ask(call, None).await?;
     let range = HistoryRange {
-        from: call
-            .query
-            .parsed::<Timestamp>("from")?
-            .unwrap_or(Timestamp::MIN),
+        from: call.query.parsed::<Timestamp>("from")?.unwrap_or(Timestamp::MIN),
         before: call.query.parsed("before")?,
         limit: call.query.limit()?,
     };
-    let links = call
-        .header(&header::ACCEPT)?
-        .is_some_and(|accept| accept.contains(reply::LINKS));
+    let links = call.header(&header::ACCEPT)?.is_some_and(|accept| accept.contains(reply::LINKS));
     let key = call.path.key()?;
     let view = asked.view(&call.app.store)?;
     let walked = view.clone();
-    let page = call
-        .app
-        .walk(move |_| Ok(walked.history(&space, &key, &range)?))
-        .await?;
+    let page = call.app.walk(move |_| Ok(walked.history(&space, &key, &range)?)).await?;
     let mut response = if links {
         reply::typed(reply::LINKS, time_map(call, &view, &page))
     } else {
         reply::json(&HistoryBody {
             as_of: view.as_of().into(),
             next: page.next.map(Into::into),
-            versions: page
-                .versions
-                .into_iter()
-                .map(convert::history_version)
-                .collect(),
+            versions: page.versions.into_iter().map(convert::history_version).collect(),
         })
     };
     // Each version carries its own validity; the list as a whole has none.

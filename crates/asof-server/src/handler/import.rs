@@ -10,14 +10,8 @@ use crate::refusal::{Answer, Refusal};
 use crate::reply;
 
 pub(crate) async fn import(call: &Call<'_>, space: SpaceName, body: Bytes) -> Answer {
-    let receipt = call
-        .app
-        .walk(move |store| import_lines(store, &space, &body))
-        .await?;
-    Ok(reply::json(&ImportBody {
-        imported: receipt.imported,
-        known: receipt.known,
-    }))
+    let receipt = call.app.walk(move |store| import_lines(store, &space, &body)).await?;
+    Ok(reply::json(&ImportBody { imported: receipt.imported, known: receipt.known }))
 }
 
 /// Imports the lines up to the first bad one, which the refusal names.

@@ -22,11 +22,7 @@ use crate::refusal::Refusal;
 
 /// Whether the request only wants to know.
 fn dry_run(call: &Call<'_>) -> Result<DryRun, Refusal> {
-    Ok(if call.query.flag("dry_run")? {
-        DryRun::Yes
-    } else {
-        DryRun::No
-    })
+    Ok(if call.query.flag("dry_run")? { DryRun::Yes } else { DryRun::No })
 }
 
 /// The spaces of `?spaces=a,b`, which the caller may all read; `None` for all there are.

@@ -39,10 +39,7 @@ pub(crate) fn readyz(call: &Call<'_>) -> Response<Body> {
 }
 
 fn health(status: &str, reason: Option<String>) -> Response<Body> {
-    reply::json(&HealthBody {
-        status: status.to_owned(),
-        reason,
-    })
+    reply::json(&HealthBody { status: status.to_owned(), reason })
 }
 
 fn unready(mut response: Response<Body>) -> Response<Body> {
@@ -56,8 +53,5 @@ pub(crate) fn metrics(call: &Call<'_>) -> Answer {
         .metrics
         .encode()
         .map_err(|_| Refusal::new(ErrorName::Internal, "the metrics could not be written"))?;
-    Ok(reply::typed(
-        "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        text,
-    ))
+    Ok(reply::typed("application/openmetrics-text; version=1.0.0; charset=utf-8", text))
 }

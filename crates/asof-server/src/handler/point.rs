@@ -92,11 +92,8 @@ fn put_links(
     );
     if let Some(version) = version {
         let date = http_date(version.effective);
-        let memento = format!(
-            "{original}?as_of={}&epoch={}",
-            view.as_of().as_micros(),
-            view.epoch()
-        );
+        let memento =
+            format!("{original}?as_of={}&epoch={}", view.as_of().as_micros(), view.epoch());
         let _ = write!(links, ", <{memento}>; rel=\"memento\"; datetime=\"{date}\"");
         headers.insert(&MEMENTO_DATETIME, reply::owned_text(date));
         if asked.named_by == NamedBy::Datetime {

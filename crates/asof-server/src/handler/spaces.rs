@@ -45,18 +45,12 @@ pub(crate) async fn create(call: &Call<'_>, space: SpaceName, body: SpaceRequest
 
 pub(crate) async fn go_live(call: &Call<'_>, space: SpaceName) -> Answer {
     let by = call.actor()?;
-    let receipt = call
-        .app
-        .walk(move |store| Ok(store.go_live(&space, by)?))
-        .await?;
+    let receipt = call.app.walk(move |store| Ok(store.go_live(&space, by)?)).await?;
     Ok(write::receipt(call, &receipt))
 }
 
 pub(crate) async fn usage(call: &Call<'_>, space: SpaceName) -> Answer {
-    let usage = call
-        .app
-        .walk(move |store| Ok(store.space_usage(&space)?))
-        .await?;
+    let usage = call.app.walk(move |store| Ok(store.space_usage(&space)?)).await?;
     Ok(reply::json(&UsageBody {
         live_keys: usage.live_keys,
         keys: usage.keys,
@@ -77,24 +71,16 @@ pub(crate) async fn set_retention(
         .app
         .walk(move |store| Ok(store.set_retention(&space, retention, by, dry_run)?))
         .await?;
-    Ok(reply::json(&RetentionOutcome {
-        floor: floor.into(),
-    }))
+    Ok(reply::json(&RetentionOutcome { floor: floor.into() }))
 }
 
 pub(crate) async fn source(call: &Call<'_>, space: SpaceName) -> Answer {
     let id = call.path.name()?.into_owned();
     let asked = id.clone();
-    let found = call
-        .app
-        .walk(move |store| Ok(store.source(&space, &asked)?))
-        .await?;
+    let found = call.app.walk(move |store| Ok(store.source(&space, &asked)?)).await?;
     let (commit, effective) = found.ok_or_else(|| {
         let detail = format!("no commit brought source id `{}`", id.escape_debug());
         Refusal::new(ErrorName::NotFound, detail)
     })?;
-    Ok(reply::json(&SourceAnswerBody {
-        commit: commit.into(),
-        effective: effective.into(),
-    }))
+    Ok(reply::json(&SourceAnswerBody { commit: commit.into(), effective: effective.into() }))
 }

@@ -23,9 +23,7 @@ pub(crate) async fn time(call: &Call<'_>) -> Answer {
         (None, None) => {}
     }
     let mut response = reply::json(&convert::time(&call.app.store));
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 

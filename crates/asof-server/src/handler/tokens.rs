@@ -17,21 +17,16 @@ pub(crate) fn list(call: &Call<'_>) -> Response<Body> {
 }
 
 fn listed(store: &asof_store::Store) -> TokenListBody {
-    TokenListBody {
-        tokens: store.tokens().into_iter().map(convert::token).collect(),
-    }
+    TokenListBody { tokens: store.tokens().into_iter().map(convert::token).collect() }
 }
 
 pub(crate) async fn create(call: &Call<'_>, body: TokenRequest) -> Answer {
     let role = convert::store_role(body.role);
     let scope = match &body.spaces {
         None => Scope::All,
-        Some(names) => Scope::Spaces(
-            names
-                .iter()
-                .map(|name| SpaceName::new(name))
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(names) => {
+            Scope::Spaces(names.iter().map(|name| SpaceName::new(name)).collect::<Result<_, _>>()?)
+        }
     };
     let settings = &call.app.settings;
     let secret = new_secret(&*settings.random);
@@ -42,12 +37,8 @@ pub(crate) async fn create(call: &Call<'_>, body: TokenRequest) -> Answer {
         hash: token_hash(&secret),
         created: settings.clock.wall(),
     };
-    let answer = TokenSecretBody {
-        name: token.name.clone(),
-        role: body.role,
-        spaces: body.spaces,
-        secret,
-    };
+    let answer =
+        TokenSecretBody { name: token.name.clone(), role: body.role, spaces: body.spaces, secret };
     let by = call.actor()?;
     call.app
         .walk(move |store| {
@@ -65,9 +56,7 @@ pub(crate) async fn create(call: &Call<'_>, body: TokenRequest) -> Answer {
         })
         .await?;
     let mut response = reply::json(&answer);
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 

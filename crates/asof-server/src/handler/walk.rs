@@ -18,11 +18,7 @@ pub(crate) async fn scan(call: &Call<'_>, space: SpaceName) -> Answer {
         prefix: call.query.text("prefix")?.unwrap_or_default().into_owned(),
         after: after_key(call)?,
         limit: call.query.limit()?,
-        values: if call.query.flag("values")? {
-            WithValues::Include
-        } else {
-            WithValues::Omit
-        },
+        values: if call.query.flag("values")? { WithValues::Include } else { WithValues::Omit },
     };
     let view = asked.view(&call.app.store)?;
     let walked = view.clone();
@@ -44,10 +40,7 @@ pub(crate) async fn scan(call: &Call<'_>, space: SpaceName) -> Answer {
 
 pub(crate) async fn read(call: &Call<'_>, request: ReadRequest) -> Answer {
     if request.keys.len() > MULTI_KEYS_MAX {
-        let detail = format!(
-            "keys has {} keys, the limit is {MULTI_KEYS_MAX}",
-            request.keys.len()
-        );
+        let detail = format!("keys has {} keys, the limit is {MULTI_KEYS_MAX}", request.keys.len());
         return Err(Refusal::too_large(detail, MULTI_KEYS_MAX));
     }
     let mut keys = Vec::with_capacity(request.keys.len());
@@ -123,9 +116,7 @@ pub(crate) async fn diff(call: &Call<'_>, space: SpaceName) -> Answer {
     };
     let mut response = reply::json(&body);
     let caching = crate::moment::caching_of_url(call, epoch.is_some());
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, caching);
+    response.headers_mut().insert(header::CACHE_CONTROL, caching);
     Ok(response)
 }
 

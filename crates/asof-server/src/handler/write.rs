@@ -27,10 +27,7 @@ pub(crate) async fn put(call: &Call<'_>, space: SpaceName, bytes: Bytes) -> Answ
         Some(text) => ContentType::new(text)?,
         None => ContentType::binary(),
     };
-    let value = Value {
-        content_type,
-        bytes,
-    };
+    let value = Value { content_type, bytes };
     write_key(call, space, Op::Put(value)).await
 }
 
@@ -44,12 +41,7 @@ async fn write_key(call: &Call<'_>, space: SpaceName, op: Op) -> Answer {
         effective: effective(call.parsed_header::<Timestamp>(&EFFECTIVE_AT)?),
         author: call.author(call.header(&ASOF_AUTHOR)?),
         message: call.header(&ASOF_MESSAGE)?.unwrap_or_default().to_owned(),
-        writes: vec![Write {
-            space,
-            key: call.path.key()?,
-            op,
-            precondition,
-        }],
+        writes: vec![Write { space, key: call.path.key()?, op, precondition }],
         idempotency: idempotency(call)?,
         source: None,
     };
@@ -76,11 +68,7 @@ fn precondition(call: &Call<'_>) -> Result<Precondition, Refusal> {
             )));
         }
     }
-    match (
-        if_match.map(str::trim),
-        if_none_match.map(str::trim),
-        unchanged_since,
-    ) {
+    match (if_match.map(str::trim), if_none_match.map(str::trim), unchanged_since) {
         (None, None, None) => Ok(Precondition::None),
         (Some("*"), None, None) => Ok(Precondition::Present),
         (Some(tag), None, None) => {
@@ -153,10 +141,7 @@ pub(crate) fn receipt(call: &Call<'_>, receipt: &Receipt) -> Response<Body> {
     if receipt.effective > call.app.store.time().closed {
         *response.status_mut() = StatusCode::ACCEPTED;
     } else {
-        let token = SessionToken {
-            epoch: receipt.epoch,
-            at: receipt.effective,
-        };
+        let token = SessionToken { epoch: receipt.epoch, at: receipt.effective };
         let token = reply::owned_text(token.to_string());
         response.headers_mut().insert(&ASOF_TOKEN, token);
     }

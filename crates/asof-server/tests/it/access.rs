@@ -16,10 +16,7 @@ async fn each_role_does_what_the_table_says() {
     let secrets = [
         (Role::Reader, service.token("r", Role::Reader, Scope::All)),
         (Role::Writer, service.token("w", Role::Writer, Scope::All)),
-        (
-            Role::Operator,
-            service.token("o", Role::Operator, Scope::All),
-        ),
+        (Role::Operator, service.token("o", Role::Operator, Scope::All)),
     ];
     for route in ROUTES {
         let path = route
@@ -40,11 +37,7 @@ async fn each_role_does_what_the_table_says() {
             };
             let reply = service.respond(request(&method, &path, Some(secret))).await;
             assert_ne!(reply.status(), 401, "{method} {path}");
-            assert_eq!(
-                reply.status() == 403,
-                *role < needed,
-                "{method} {path} {role:?}"
-            );
+            assert_eq!(reply.status() == 403, *role < needed, "{method} {path} {role:?}");
         }
     }
 }
@@ -86,24 +79,9 @@ async fn a_token_for_some_spaces_is_for_no_others() {
         ("GET", "/v1/tokens", "", 403),
         ("DELETE", "/v1/cap", "", 403),
         ("POST", "/v1/backup", "", 403),
-        (
-            "POST",
-            "/v1/read",
-            r#"{"keys":[{"space":"theirs","key":"k"}]}"#,
-            403,
-        ),
-        (
-            "POST",
-            "/v1/read",
-            r#"{"keys":[{"space":"mine","key":"k"}]}"#,
-            200,
-        ),
-        (
-            "POST",
-            "/v1/commits",
-            r#"{"writes":[{"space":"theirs","key":"k","value":1}]}"#,
-            403,
-        ),
+        ("POST", "/v1/read", r#"{"keys":[{"space":"theirs","key":"k"}]}"#, 403),
+        ("POST", "/v1/read", r#"{"keys":[{"space":"mine","key":"k"}]}"#, 200),
+        ("POST", "/v1/commits", r#"{"writes":[{"space":"theirs","key":"k","value":1}]}"#, 403),
         ("PUT", "/v1/spaces/mine/retention", r#""all""#, 200),
     ] {
         let headers = [own[0], ("asof-reason", "test")];
@@ -121,21 +99,14 @@ fn bearer(secret: &str) -> String {
 #[tokio::test]
 async fn a_token_is_made_shown_once_and_revoked_at_once() {
     let service = Service::new(Access::Loopback);
-    let reply = service
-        .send("PUT", "/v1/tokens/first", &[], r#"{"role":"reader"}"#)
-        .await;
+    let reply = service.send("PUT", "/v1/tokens/first", &[], r#"{"role":"reader"}"#).await;
     assert_eq!(reply.problem(), (409, "Conflict".to_owned()));
     let body = r#"{"role":"operator"}"#;
     let headers = [("asof-reason", "setup")];
-    let reply = service
-        .send("PUT", "/v1/tokens/first", &headers, body)
-        .await;
+    let reply = service.send("PUT", "/v1/tokens/first", &headers, body).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let secret = reply.json()["secret"].as_str().unwrap().to_owned();
-    assert!(
-        secret.starts_with("asof_") && secret.len() == 48,
-        "{secret}"
-    );
+    assert!(secret.starts_with("asof_") && secret.len() == 48, "{secret}");
     // From now on a token is needed, on loopback too.
     let reply = service.get("/v1/time").await;
     assert_eq!(reply.problem(), (401, "Unauthorized".to_owned()));
@@ -145,22 +116,12 @@ async fn a_token_is_made_shown_once_and_revoked_at_once() {
     let listed = service.send("GET", "/v1/tokens", &headers, "").await;
     assert!(!listed.text().contains("secret"), "{}", listed.text());
     let reply = service
-        .send(
-            "PUT",
-            "/v1/tokens/second",
-            &headers,
-            r#"{"role":"reader","spaces":["s"]}"#,
-        )
+        .send("PUT", "/v1/tokens/second", &headers, r#"{"role":"reader","spaces":["s"]}"#)
         .await;
     let second = bearer(reply.json()["secret"].as_str().unwrap());
     let as_second = [("authorization", second.as_str())];
-    assert_eq!(
-        service.send("GET", "/v1/time", &as_second, "").await.status,
-        200
-    );
-    let reply = service
-        .send("DELETE", "/v1/tokens/second", &headers, "")
-        .await;
+    assert_eq!(service.send("GET", "/v1/time", &as_second, "").await.status, 200);
+    let reply = service.send("DELETE", "/v1/tokens/second", &headers, "").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let reply = service.send("GET", "/v1/time", &as_second, "").await;
     assert_eq!(reply.problem(), (401, "Unauthorized".to_owned()));
@@ -171,19 +132,11 @@ async fn with_a_token_answers_are_private() {
     let service = Service::new(Access::Tokens);
     let secret = bearer(&service.token("w", Role::Writer, Scope::All));
     let headers = [("authorization", secret.as_str())];
-    service
-        .send("PUT", "/v1/spaces/s/keys/k", &headers, "1")
-        .await;
+    service.send("PUT", "/v1/spaces/s/keys/k", &headers, "1").await;
     let time = service.store.time();
-    let path = format!(
-        "/v1/spaces/s/keys/k?as_of={}&epoch={}",
-        time.closed, time.epoch
-    );
+    let path = format!("/v1/spaces/s/keys/k?as_of={}&epoch={}", time.closed, time.epoch);
     let reply = service.send("GET", &path, &headers, "").await;
-    assert_eq!(
-        reply.header("cache-control"),
-        "private, max-age=31536000, immutable"
-    );
+    assert_eq!(reply.header("cache-control"), "private, max-age=31536000, immutable");
     let reply = service.send("GET", "/v1/commits/1", &headers, "").await;
     assert_eq!(reply.json()["author"], "w");
 }
@@ -194,50 +147,19 @@ async fn a_foreign_page_changes_nothing_and_a_rebound_name_reads_nothing() {
     let put = "PUT";
     for (method, headers, status) in [
         (put, &[("host", "localhost:7400")][..], 200),
-        (
-            put,
-            &[("host", "[::1]:7400"), ("origin", "http://[::1]:7400")],
-            200,
-        ),
-        (
-            put,
-            &[("host", "127.0.0.1"), ("sec-fetch-site", "same-origin")],
-            200,
-        ),
-        (
-            put,
-            &[("host", "127.0.0.1"), ("sec-fetch-site", "cross-site")],
-            403,
-        ),
-        (
-            put,
-            &[("host", "127.0.0.1"), ("sec-fetch-site", "same-site")],
-            403,
-        ),
-        (
-            put,
-            &[("host", "localhost"), ("origin", "https://evil.example")],
-            403,
-        ),
+        (put, &[("host", "[::1]:7400"), ("origin", "http://[::1]:7400")], 200),
+        (put, &[("host", "127.0.0.1"), ("sec-fetch-site", "same-origin")], 200),
+        (put, &[("host", "127.0.0.1"), ("sec-fetch-site", "cross-site")], 403),
+        (put, &[("host", "127.0.0.1"), ("sec-fetch-site", "same-site")], 403),
+        (put, &[("host", "localhost"), ("origin", "https://evil.example")], 403),
         (put, &[("host", "localhost"), ("origin", "null")], 403),
-        (
-            "GET",
-            &[("host", "localhost"), ("sec-fetch-site", "cross-site")],
-            200,
-        ),
+        ("GET", &[("host", "localhost"), ("sec-fetch-site", "cross-site")], 200),
         ("GET", &[("host", "evil.example:7400")], 403),
         ("GET", &[("host", "localhost.evil.example")], 403),
     ] {
         let body = if method == put { "1" } else { "" };
-        let reply = service
-            .send(method, "/v1/spaces/s/keys/k", headers, body)
-            .await;
-        assert_eq!(
-            reply.status,
-            status,
-            "{method} {headers:?}: {}",
-            reply.text()
-        );
+        let reply = service.send(method, "/v1/spaces/s/keys/k", headers, body).await;
+        assert_eq!(reply.status, status, "{method} {headers:?}: {}", reply.text());
     }
 }
 
@@ -253,24 +175,13 @@ async fn a_commit_over_several_spaces_shows_a_scoped_token_its_own_part_only() {
     let receipt = service.send("POST", "/v1/commits", &all, both).await.json();
     let by_id = format!("/v1/commits/{}", receipt["id"]);
 
-    let listed = service
-        .send("GET", "/v1/commits?spaces=mine", &own, "")
-        .await;
+    let listed = service.send("GET", "/v1/commits?spaces=mine", &own, "").await;
     assert!(listed.text().contains(r#""key":"k""#), "{}", listed.text());
     let shown = service.send("GET", &by_id, &own, "").await;
     let mut request = request(&http::Method::GET, "/v1/feed?spaces=mine", Some("asof_own"));
-    request
-        .headers_mut()
-        .insert("accept", "*/*".parse().unwrap());
-    let mut feed = service
-        .respond(request)
-        .await
-        .into_body()
-        .into_data_stream();
-    let first = futures_util::StreamExt::next(&mut feed)
-        .await
-        .unwrap()
-        .unwrap();
+    request.headers_mut().insert("accept", "*/*".parse().unwrap());
+    let mut feed = service.respond(request).await.into_body().into_data_stream();
+    let first = futures_util::StreamExt::next(&mut feed).await.unwrap().unwrap();
     let first = String::from_utf8(first.to_vec()).unwrap();
     assert!(first.contains(r#""key":"k""#), "{first}");
     assert!(first.contains(r#""subject":"mine""#), "{first}");

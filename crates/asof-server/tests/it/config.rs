@@ -52,10 +52,7 @@ fn what_is_not_known_or_not_safe_is_refused() {
         ("listen = \"0.0.0.0:80\"", "beyond loopback"),
         ("[store]\nvalue_bytes_max = 0", "store.value_bytes_max = 0"),
         ("[store]\nidle_tick = \"2s\"", "store.idle_tick = \"2s\""),
-        (
-            "[store]\nclock_jump_limit = \"300d\"\nclock_start_limit = \"1d\"",
-            "is above",
-        ),
+        ("[store]\nclock_jump_limit = \"300d\"\nclock_start_limit = \"1d\"", "is above"),
         ("[limits]\nconnections = 0", "limits.connections = 0"),
         ("require_tokens = 1", "line 1"),
         ("listen = ", "line 1"),
@@ -77,16 +74,7 @@ fn spans_are_whole_numbers_with_a_unit() {
     for text in ["10ms", "30s", "5m", "12h", "400d", "0ms", "1500ms"] {
         assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
     }
-    for text in [
-        "",
-        "10",
-        "ms",
-        "-1s",
-        "1.5s",
-        "1 s",
-        "1w",
-        "99999999999999999999d",
-    ] {
+    for text in ["", "10", "ms", "-1s", "1.5s", "1 s", "1w", "99999999999999999999d"] {
         assert!(text.parse::<Span>().is_err(), "{text}");
     }
 }

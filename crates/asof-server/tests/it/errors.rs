@@ -28,55 +28,15 @@ async fn refusals_have_their_status() {
         ("DELETE", "/v1/tokens/none", &[], 404, "NotFound"),
         ("DELETE", "/v1/cap", &[], 409, "Conflict"),
         ("POST", "/v1/spaces/s/live", &[], 409, "Conflict"),
-        (
-            "DELETE",
-            "/v1/spaces/s/keys/k",
-            &[("effective-at", last.as_str())],
-            409,
-            "InThePast",
-        ),
-        (
-            "GET",
-            "/v1/spaces/s/keys/k?as_of=9007199254740991",
-            &[],
-            409,
-            "NotYetClosed",
-        ),
-        (
-            "GET",
-            "/v1/spaces/s/keys/k?epoch=00000000000000",
-            &[],
-            409,
-            "WrongEpoch",
-        ),
-        (
-            "GET",
-            "/v1/spaces/s/keys/k",
-            &[("asof-token", "00000000000000.1")],
-            409,
-            "WrongEpoch",
-        ),
-        (
-            "GET",
-            "/v1/spaces/s/keys/k",
-            &[("asof-token", "x")],
-            400,
-            "Invalid",
-        ),
-        (
-            "GET",
-            "/v1/spaces/s/keys/k",
-            &[("as-of", &now), ("as-of", &now)],
-            400,
-            "Invalid",
-        ),
+        ("DELETE", "/v1/spaces/s/keys/k", &[("effective-at", last.as_str())], 409, "InThePast"),
+        ("GET", "/v1/spaces/s/keys/k?as_of=9007199254740991", &[], 409, "NotYetClosed"),
+        ("GET", "/v1/spaces/s/keys/k?epoch=00000000000000", &[], 409, "WrongEpoch"),
+        ("GET", "/v1/spaces/s/keys/k", &[("asof-token", "00000000000000.1")], 409, "WrongEpoch"),
+        ("GET", "/v1/spaces/s/keys/k", &[("asof-token", "x")], 400, "Invalid"),
+        ("GET", "/v1/spaces/s/keys/k", &[("as-of", &now), ("as-of", &now)], 400, "Invalid"),
     ] {
         let reply = service.send(method, path, headers, "").await;
-        assert_eq!(
-            reply.problem(),
-            (status, name.to_owned()),
-            "{method} {path}"
-        );
+        assert_eq!(reply.problem(), (status, name.to_owned()), "{method} {path}");
     }
 }
 
@@ -85,39 +45,25 @@ async fn bounds_are_carried() {
     let service = Service::open();
     service.put("/v1/spaces/s/keys/k", "1").await;
     let time = service.get("/v1/time").await.json();
-    let reply = service
-        .get("/v1/spaces/s/keys/k?epoch=00000000000000")
-        .await;
+    let reply = service.get("/v1/spaces/s/keys/k?epoch=00000000000000").await;
     assert_eq!(reply.json()["epoch"], time["epoch"]);
     let headers = [("effective-at", "1")];
-    let reply = service
-        .send("DELETE", "/v1/spaces/s/keys/k", &headers, "")
-        .await;
+    let reply = service.send("DELETE", "/v1/spaces/s/keys/k", &headers, "").await;
     assert!(reply.json()["last"].is_u64());
     let cap = format!(r#"{{"at":{},"author":"a","reason":"r"}}"#, time["closed"]);
     let reply = service.send("PUT", "/v1/cap", &[], cap.clone()).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let above = time["closed"].as_u64().unwrap() + 1;
-    let reply = service
-        .get(&format!("/v1/spaces/s/keys/k?as_of={above}&wait=1000"))
-        .await;
+    let reply = service.get(&format!("/v1/spaces/s/keys/k?as_of={above}&wait=1000")).await;
     assert_eq!(reply.problem(), (409, "AboveCap".to_owned()));
     assert_eq!(reply.json()["cap"], time["closed"]);
     let dry = service
-        .send(
-            "DELETE",
-            "/v1/cap?dry_run=true",
-            &[("asof-author", "a"), ("asof-reason", "r")],
-            "",
-        )
+        .send("DELETE", "/v1/cap?dry_run=true", &[("asof-author", "a"), ("asof-reason", "r")], "")
         .await;
     assert_eq!(dry.json()["dry_run"], true, "{}", dry.text());
     assert_eq!(dry.json()["before"]["cap"], time["closed"]);
     assert!(dry.json()["after"]["cap"].is_null());
-    assert_eq!(
-        service.get("/v1/cap").await.json()["cap"]["at"],
-        time["closed"]
-    );
+    assert_eq!(service.get("/v1/cap").await.json()["cap"]["at"], time["closed"]);
 }
 
 #[tokio::test]
@@ -125,11 +71,7 @@ async fn a_method_that_is_not_there_names_those_that_are() {
     let service = Service::open();
     let reply = service.send("PATCH", "/v1/cap", &[], "").await;
     assert_eq!(reply.status, 405);
-    assert!(
-        reply.header("allow").contains("PUT"),
-        "{}",
-        reply.header("allow")
-    );
+    assert!(reply.header("allow").contains("PUT"), "{}", reply.header("allow"));
 }
 
 /// Every route of the table is routed: what it refuses, it refuses for a reason of its own.
@@ -150,9 +92,7 @@ async fn no_route_is_missing() {
         assert_ne!(response.status(), 405, "{path}");
         assert_ne!(response.status(), 500, "{path}");
         if response.status() == 404 {
-            let bytes = http_body_util::BodyExt::collect(response.into_body())
-                .await
-                .unwrap();
+            let bytes = http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
             let text = String::from_utf8(bytes.to_bytes().to_vec()).unwrap();
             assert!(!text.contains("NoSuchRoute"), "{path}");
         }
@@ -180,18 +120,10 @@ async fn machines_are_told_how_it_is() {
 
 #[tokio::test]
 async fn a_clock_that_jumped_makes_it_unready_until_it_is_accepted() {
-    let clock = Arc::new(ManualClock::new(
-        Timestamp::from_seconds(7_000_000_000).unwrap(),
-    ));
-    let options = Options {
-        clock: clock.clone(),
-        ..Options::default()
-    };
+    let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(7_000_000_000).unwrap()));
+    let options = Options { clock: clock.clone(), ..Options::default() };
     let store = Store::in_memory(options).unwrap();
-    let settings = Settings {
-        clock: clock.clone(),
-        ..Settings::default()
-    };
+    let settings = Settings { clock: clock.clone(), ..Settings::default() };
     let router = router(store.clone(), Access::InProcess, settings);
     let service = Service { store, router };
     service.put("/v1/spaces/s/keys/k", "1").await;
@@ -209,17 +141,9 @@ async fn a_clock_that_jumped_makes_it_unready_until_it_is_accepted() {
     let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], "2").await;
     assert_eq!(reply.problem(), (503, "Unavailable".to_owned()));
     assert_eq!(service.get("/v1/spaces/s/keys/k").await.text(), "1");
-    assert!(
-        service
-            .get("/metrics")
-            .await
-            .text()
-            .contains("asof_read_only 1")
-    );
+    assert!(service.get("/metrics").await.text().contains("asof_read_only 1"));
     let body = r#"{"author":"op","reason":"the clock is right"}"#;
-    let reply = service
-        .send("POST", "/v1/time/accept-clock", &[], body)
-        .await;
+    let reply = service.send("POST", "/v1/time/accept-clock", &[], body).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(service.get("/readyz").await.status, 200);
 }

@@ -20,10 +20,7 @@ impl Follower {
         let response = service.respond(request.body(Body::empty()).unwrap()).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "application/x-ndjson");
-        Self {
-            body: response.into_body().into_data_stream(),
-            left: Vec::new(),
-        }
+        Self { body: response.into_body().into_data_stream(), left: Vec::new() }
     }
 
     async fn next(&mut self) -> FeedMessage {

@@ -7,23 +7,16 @@ use futures_util::stream;
 use crate::service::Service;
 
 fn small() -> Service {
-    let settings = Settings {
-        value_bytes_max: 10,
-        ..Settings::default()
-    };
+    let settings = Settings { value_bytes_max: 10, ..Settings::default() };
     Service::with(Access::InProcess, settings)
 }
 
 #[tokio::test]
 async fn a_value_over_the_limit_is_refused_announced_or_not() {
     let service = small();
-    let reply = service
-        .send("PUT", "/v1/spaces/s/keys/k", &[], "0123456789")
-        .await;
+    let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], "0123456789").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let reply = service
-        .send("PUT", "/v1/spaces/s/keys/k", &[], "0123456789+")
-        .await;
+    let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], "0123456789+").await;
     assert_eq!(reply.problem(), (413, "TooLarge".to_owned()));
     assert_eq!(reply.json()["limit"], 10);
     let pieces = (0..6).map(|_| Ok::<_, std::io::Error>("ab"));
@@ -75,10 +68,7 @@ async fn bodies_are_strict() {
         ("/v1/read", r#"{"keys":[],"asof":1}"#),
         ("/v1/read", "{"),
         ("/v1/commits", r#"{"writes":[{"space":"s","key":"k"}]}"#),
-        (
-            "/v1/commits",
-            r#"{"writes":[{"space":"s","key":"","value":1}]}"#,
-        ),
+        ("/v1/commits", r#"{"writes":[{"space":"s","key":"","value":1}]}"#),
     ] {
         let reply = service.send("POST", path, &[], body).await;
         assert_eq!(reply.problem(), (400, "Invalid".to_owned()), "{body}");
@@ -87,10 +77,7 @@ async fn bodies_are_strict() {
 
 #[tokio::test]
 async fn there_are_only_so_many_followers() {
-    let settings = Settings {
-        followers_max: 1,
-        ..Settings::default()
-    };
+    let settings = Settings { followers_max: 1, ..Settings::default() };
     let service = Service::with(Access::InProcess, settings);
     let request = || http::Request::get("/v1/feed").body(Body::empty()).unwrap();
     let first = service.respond(request()).await;

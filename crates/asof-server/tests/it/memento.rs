@@ -10,9 +10,7 @@ async fn a_date_leads_to_the_memento_of_its_second() {
     let date = now.header("memento-datetime").to_owned();
     assert!(date.ends_with(" GMT"));
     let headers = [("accept-datetime", date.as_str())];
-    let reply = service
-        .send("GET", "/v1/spaces/s/keys/k", &headers, "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/keys/k", &headers, "").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("memento-datetime"), date);
     assert!(reply.header("vary").contains("accept-datetime"));
@@ -29,9 +27,7 @@ async fn a_date_leads_to_the_memento_of_its_second() {
 async fn a_bad_date_is_refused() {
     let service = Service::open();
     let headers = [("accept-datetime", "yesterday")];
-    let reply = service
-        .send("GET", "/v1/spaces/s/keys/k", &headers, "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/keys/k", &headers, "").await;
     assert_eq!(reply.problem(), (400, "Invalid".to_owned()));
 }
 
@@ -46,15 +42,10 @@ async fn a_history_is_a_time_map() {
     assert_eq!(json["versions"][1]["until"], second);
     assert!(json["next"].is_null());
     let headers = [("accept", "application/link-format")];
-    let reply = service
-        .send("GET", "/v1/spaces/s/history/a%20b?limit=1", &headers, "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/history/a%20b?limit=1", &headers, "").await;
     assert_eq!(reply.header("content-type"), "application/link-format");
     let text = reply.text();
-    assert!(
-        text.contains(&format!("</v1/spaces/s/keys/a%20b?as_of={second}&epoch=")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("</v1/spaces/s/keys/a%20b?as_of={second}&epoch=")), "{text}");
     assert!(text.contains("rel=\"timemap\""), "{text}");
     assert!(!text.contains(&format!("as_of={first}&epoch")), "{text}");
 }

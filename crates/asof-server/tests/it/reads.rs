@@ -5,9 +5,7 @@ use crate::service::Service;
 #[tokio::test]
 async fn a_value_comes_back_as_it_was_put() {
     let service = Service::open();
-    let at = service
-        .put("/v1/spaces/prices/keys/a%2Fb/c", r#"{ "p":1.50 }"#)
-        .await;
+    let at = service.put("/v1/spaces/prices/keys/a%2Fb/c", r#"{ "p":1.50 }"#).await;
     let reply = service.get("/v1/spaces/prices/keys/a/b%2Fc").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.text(), r#"{ "p":1.50 }"#);
@@ -46,16 +44,12 @@ async fn the_past_stays_as_it_was() {
     let service = Service::open();
     let first = service.put("/v1/spaces/s/keys/k", "1").await;
     let second = service.put("/v1/spaces/s/keys/k", "2").await;
-    let reply = service
-        .get(&format!("/v1/spaces/s/keys/k?as_of={first}"))
-        .await;
+    let reply = service.get(&format!("/v1/spaces/s/keys/k?as_of={first}")).await;
     assert_eq!(reply.text(), "1");
     let valid: asof_api::headers::AsOfValid = reply.header("as-of-valid").parse().unwrap();
     assert_eq!(valid.0.last().next().unwrap().as_micros(), second);
     let header = first.to_string();
-    let reply = service
-        .send("GET", "/v1/spaces/s/keys/k", &[("as-of", &header)], "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/keys/k", &[("as-of", &header)], "").await;
     assert_eq!(reply.text(), "1");
 }
 
@@ -63,25 +57,17 @@ async fn the_past_stays_as_it_was() {
 async fn the_same_content_is_not_sent_again() {
     let service = Service::open();
     service.put("/v1/spaces/s/keys/k", "1").await;
-    let etag = service
-        .get("/v1/spaces/s/keys/k")
-        .await
-        .header("etag")
-        .to_owned();
+    let etag = service.get("/v1/spaces/s/keys/k").await.header("etag").to_owned();
     for tags in [etag.clone(), format!("\"x\", W/{etag}"), "*".to_owned()] {
         let headers = [("if-none-match", tags.as_str())];
-        let reply = service
-            .send("GET", "/v1/spaces/s/keys/k", &headers, "")
-            .await;
+        let reply = service.send("GET", "/v1/spaces/s/keys/k", &headers, "").await;
         assert_eq!(reply.status, 304, "{tags}");
         assert!(!reply.header("as-of-valid").is_empty());
         assert_eq!(reply.header("etag"), etag);
         assert!(reply.body.is_empty());
     }
     let headers = [("if-none-match", "\"x\"")];
-    let reply = service
-        .send("GET", "/v1/spaces/s/keys/k", &headers, "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/keys/k", &headers, "").await;
     assert_eq!(reply.status, 200);
 }
 
@@ -96,15 +82,9 @@ async fn only_a_url_with_time_and_epoch_is_for_ever() {
     assert_eq!(reply.header("cache-control"), for_ever);
     assert_eq!(reply.header("vary"), "");
     let with_time = format!("/v1/spaces/s/keys/k?as_of={at}");
-    assert_eq!(
-        service.get(&with_time).await.header("cache-control"),
-        "no-cache"
-    );
+    assert_eq!(service.get(&with_time).await.header("cache-control"), "no-cache");
     let with_epoch = format!("/v1/spaces/s/keys/k?epoch={epoch}");
-    assert_eq!(
-        service.get(&with_epoch).await.header("cache-control"),
-        "no-cache"
-    );
+    assert_eq!(service.get(&with_epoch).await.header("cache-control"), "no-cache");
 }
 
 #[tokio::test]
@@ -126,9 +106,7 @@ async fn a_writer_reads_its_own_write() {
     let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], "1").await;
     let token = reply.header("asof-token").to_owned();
     let headers = [("asof-token", token.as_str())];
-    let reply = service
-        .send("GET", "/v1/spaces/s/keys/k", &headers, "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/keys/k", &headers, "").await;
     assert_eq!(reply.text(), "1");
     assert_eq!(reply.header("as-of-capped"), "");
 }
@@ -143,9 +121,7 @@ async fn the_cap_wins_over_a_token_and_says_so() {
     let reply = service.send("PUT", "/v1/cap", &[], cap).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let headers = [("asof-token", token.as_str())];
-    let reply = service
-        .send("GET", "/v1/spaces/s/keys/k", &headers, "")
-        .await;
+    let reply = service.send("GET", "/v1/spaces/s/keys/k", &headers, "").await;
     assert_eq!(reply.text(), "1");
     assert_eq!(reply.header("as-of-capped"), "true");
 }
@@ -157,14 +133,10 @@ async fn a_preview_shows_what_is_pending_and_claims_nothing() {
     let later = now + 3_600_000_000;
     let headers = [("effective-at", later.to_string())];
     let headers = [(headers[0].0, headers[0].1.as_str())];
-    let reply = service
-        .send("PUT", "/v1/spaces/s/keys/k", &headers, "2")
-        .await;
+    let reply = service.send("PUT", "/v1/spaces/s/keys/k", &headers, "2").await;
     assert_eq!(reply.status, 202);
     assert_eq!(reply.header("asof-token"), "");
-    let reply = service
-        .get(&format!("/v1/spaces/s/keys/k?as_of={later}&preview=true"))
-        .await;
+    let reply = service.get(&format!("/v1/spaces/s/keys/k?as_of={later}&preview=true")).await;
     assert_eq!(reply.text(), "2");
     assert_eq!(reply.header("cache-control"), "no-store");
     assert_eq!(reply.header("as-of-valid"), "");
@@ -194,18 +166,14 @@ async fn a_scan_goes_on_where_its_page_ended() {
         let path = format!("/v1/spaces/s/keys/p-{key}");
         service.put(&path, "1").await;
     }
-    let reply = service
-        .get("/v1/spaces/s/keys?prefix=p-&limit=2&values=true")
-        .await;
+    let reply = service.get("/v1/spaces/s/keys?prefix=p-&limit=2&values=true").await;
     let json = reply.json();
     assert_eq!(json["entries"].as_array().unwrap().len(), 2, "{json}");
     assert_eq!(json["entries"][0]["value"], 1);
     let next = json["next"].as_str().unwrap();
     let as_of = &json["as_of"];
     let reply = service
-        .get(&format!(
-            "/v1/spaces/s/keys?prefix=p-&limit=2&after={next}&as_of={as_of}"
-        ))
+        .get(&format!("/v1/spaces/s/keys?prefix=p-&limit=2&after={next}&as_of={as_of}"))
         .await;
     let json = reply.json();
     assert_eq!(json["entries"][0]["key"], "p-c");
@@ -217,9 +185,7 @@ async fn a_difference_names_before_and_after() {
     let service = Service::open();
     let first = service.put("/v1/spaces/s/keys/k", "1").await;
     let second = service.put("/v1/spaces/s/keys/l", "2").await;
-    let reply = service
-        .get(&format!("/v1/spaces/s/diff?from={first}&to={second}"))
-        .await;
+    let reply = service.get(&format!("/v1/spaces/s/diff?from={first}&to={second}")).await;
     let json = reply.json();
     assert_eq!(json["entries"][0]["key"], "l");
     assert!(json["entries"][0]["before"].is_null());

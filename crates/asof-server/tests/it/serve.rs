@@ -20,10 +20,7 @@ struct Running {
 }
 
 fn config() -> Config {
-    Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        ..Config::default()
-    }
+    Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() }
 }
 
 async fn run(config: Config) -> Running {
@@ -33,11 +30,7 @@ async fn run(config: Config) -> Running {
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(server.run(async { drop(stopped.await) }));
     let stream = TcpStream::connect(address).await.unwrap();
-    Running {
-        stop,
-        server,
-        stream,
-    }
+    Running { stop, server, stream }
 }
 
 impl Running {
@@ -67,9 +60,7 @@ async fn a_socket_takes_several_requests() {
     let put = "PUT /v1/spaces/s/keys/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\n\r\n1";
     running.send(put).await;
     assert!(running.read_until("}").await.starts_with("HTTP/1.1 200"));
-    running
-        .send("GET /v1/spaces/s/keys/k HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await;
+    running.send("GET /v1/spaces/s/keys/k HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(running.read_until("\r\n\r\n1").await.ends_with("\r\n\r\n1"));
     running.stop.send(()).unwrap();
     running.server.await.unwrap();
@@ -78,18 +69,13 @@ async fn a_socket_takes_several_requests() {
 #[tokio::test]
 async fn a_stop_ends_the_feed_with_a_last_word() {
     let mut running = run(config()).await;
-    running
-        .send("GET /v1/feed HTTP/1.1\r\nhost: localhost\r\n\r\n")
-        .await;
+    running.send("GET /v1/feed HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     running.read_until("heartbeat").await;
     running.stop.send(()).unwrap();
     let mut stream = running.stream;
     let mut rest = String::new();
     stream.read_to_string(&mut rest).await.unwrap();
-    assert!(
-        rest.contains(r#""type":"end","reason":"the service stops""#),
-        "{rest}"
-    );
+    assert!(rest.contains(r#""type":"end","reason":"the service stops""#), "{rest}");
     running.server.await.unwrap();
 }
 
@@ -106,10 +92,7 @@ async fn a_head_that_does_not_arrive_is_not_waited_for() {
 #[tokio::test]
 async fn tokens_that_are_required_must_be_there() {
     let store = Store::in_memory(Options::default()).unwrap();
-    let config = Config {
-        require_tokens: true,
-        ..config()
-    };
+    let config = Config { require_tokens: true, ..config() };
     let error = Server::bind(store.clone(), &config).await.unwrap_err();
     assert!(matches!(error, ServeError::NoToken), "{error}");
     let beyond = Config {
@@ -124,10 +107,7 @@ async fn tokens_that_are_required_must_be_there() {
 /// A certificate of our own, for `localhost`, good until 2126.
 fn tls() -> Tls {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls");
-    Tls {
-        cert: folder.join("cert.pem"),
-        key: folder.join("key.pem"),
-    }
+    Tls { cert: folder.join("cert.pem"), key: folder.join("key.pem") }
 }
 
 #[tokio::test]
@@ -136,10 +116,7 @@ async fn tls_speaks_both_versions_of_http() {
     let mut roots = rustls::RootCertStore::empty();
     let certificate = CertificateDer::from_pem_file(&tls.cert).unwrap();
     roots.add(certificate).unwrap();
-    let config = Config {
-        tls: Some(tls),
-        ..config()
-    };
+    let config = Config { tls: Some(tls), ..config() };
     for protocol in ["h2", "http/1.1"] {
         let running = run(config.clone()).await;
         let provider = Arc::new(rustls_graviola::default_provider());
@@ -170,10 +147,7 @@ async fn a_key_that_is_none_is_named() {
     let store = Store::in_memory(Options::default()).unwrap();
     let mut tls = tls();
     tls.key.clone_from(&tls.cert);
-    let config = Config {
-        tls: Some(tls),
-        ..config()
-    };
+    let config = Config { tls: Some(tls), ..config() };
     let error = Server::bind(store, &config).await.unwrap_err();
     assert!(error.to_string().contains("cert.pem"), "{error}");
 }

@@ -97,9 +97,7 @@ impl Reply {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// Status and name of a problem.
@@ -114,8 +112,5 @@ impl Reply {
 }
 
 pub(crate) fn actor() -> Actor {
-    Actor {
-        name: "test".to_owned(),
-        reason: "because".to_owned(),
-    }
+    Actor { name: "test".to_owned(), reason: "because".to_owned() }
 }

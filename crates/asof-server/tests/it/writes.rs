@@ -6,11 +6,7 @@ use crate::service::Service;
 async fn a_condition_that_fails_is_412() {
     let service = Service::open();
     service.put("/v1/spaces/s/keys/k", "1").await;
-    let etag = service
-        .get("/v1/spaces/s/keys/k")
-        .await
-        .header("etag")
-        .to_owned();
+    let etag = service.get("/v1/spaces/s/keys/k").await.header("etag").to_owned();
     let wrong = format!("\"{}\"", "0".repeat(64));
     for (name, value, status) in [
         ("if-none-match", "*", 412),
@@ -19,9 +15,7 @@ async fn a_condition_that_fails_is_412() {
         ("if-match", etag.as_str(), 200),
         ("if-match", "*", 200),
     ] {
-        let reply = service
-            .send("PUT", "/v1/spaces/s/keys/k", &[(name, value)], "2")
-            .await;
+        let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[(name, value)], "2").await;
         assert_eq!(reply.status, status, "{name}: {value}: {}", reply.text());
     }
 }
@@ -36,9 +30,7 @@ async fn conditions_that_mean_nothing_are_refused() {
         &[("if-unmodified-since", "Sat, 23 Nov 2024 03:20:00 GMT")],
         &[("effective-at", "tomorrow")],
     ] {
-        let reply = service
-            .send("PUT", "/v1/spaces/s/keys/k", headers, "2")
-            .await;
+        let reply = service.send("PUT", "/v1/spaces/s/keys/k", headers, "2").await;
         assert_eq!(reply.problem(), (400, "Invalid".to_owned()), "{headers:?}");
     }
 }
@@ -47,12 +39,8 @@ async fn conditions_that_mean_nothing_are_refused() {
 async fn a_repeated_request_is_answered_with_the_first_receipt() {
     let service = Service::open();
     let headers = [("idempotency-key", "once")];
-    let first = service
-        .send("PUT", "/v1/spaces/s/keys/k", &headers, "1")
-        .await;
-    let again = service
-        .send("PUT", "/v1/spaces/s/keys/k", &headers, "1")
-        .await;
+    let first = service.send("PUT", "/v1/spaces/s/keys/k", &headers, "1").await;
+    let again = service.send("PUT", "/v1/spaces/s/keys/k", &headers, "1").await;
     assert_eq!(first.json()["id"], again.json()["id"]);
     assert_eq!(first.json()["replayed"], false);
     assert_eq!(again.json()["replayed"], true);
@@ -77,10 +65,7 @@ async fn a_commit_keeps_the_exact_text_of_its_values() {
     let reply = service.send("POST", "/v1/commits", &[], body).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let id = reply.json()["id"].clone();
-    assert_eq!(
-        service.get("/v1/spaces/s/keys/a").await.text(),
-        r#"{ "b":1e2 }"#
-    );
+    assert_eq!(service.get("/v1/spaces/s/keys/a").await.text(), r#"{ "b":1e2 }"#);
     let reply = service.get("/v1/spaces/t/keys/b").await;
     assert_eq!(reply.header("content-type"), "text/plain; charset=utf-8");
     let reply = service.get(&format!("/v1/commits/{id}")).await;
@@ -117,9 +102,7 @@ async fn a_pending_commit_is_listed_amended_and_cancelled() {
 #[tokio::test]
 async fn an_import_keeps_the_lines_before_a_bad_one() {
     let service = Service::open();
-    let reply = service
-        .send("PUT", "/v1/spaces/h", &[], r#"{"state":"importing"}"#)
-        .await;
+    let reply = service.send("PUT", "/v1/spaces/h", &[], r#"{"state":"importing"}"#).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let reply = service.get("/v1/spaces/h/keys/k").await;
     assert_eq!(reply.problem(), (409, "StillImporting".to_owned()));
@@ -131,9 +114,7 @@ async fn an_import_keeps_the_lines_before_a_bad_one() {
         r#"{"at":3000000,"sauce":"c","writes":[]}"#,
         "\n",
     );
-    let reply = service
-        .send("POST", "/v1/spaces/h/import", &[], lines)
-        .await;
+    let reply = service.send("POST", "/v1/spaces/h/import", &[], lines).await;
     assert_eq!(reply.problem(), (400, "Invalid".to_owned()));
     let json = reply.json();
     assert_eq!(json["line"], 4, "{json}");
@@ -146,9 +127,7 @@ async fn an_import_keeps_the_lines_before_a_bad_one() {
         "\n",
         r#"{"at":3000000,"source":"e","writes":[{"key":"k","value":3}]}"#,
     );
-    let reply = service
-        .send("POST", "/v1/spaces/h/import", &[], lines)
-        .await;
+    let reply = service.send("POST", "/v1/spaces/h/import", &[], lines).await;
     let json = reply.json();
     assert_eq!(
         (&json["line"], &json["imported"], &json["known"]),
@@ -170,33 +149,19 @@ async fn control_actions_are_carried_out_and_remembered() {
     let pin = r#"{"owner":"batch","reason":"report","ttl_seconds":60}"#;
     let reply = service.send("PUT", "/v1/pins/report", &[], pin).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    assert_eq!(
-        service.get("/v1/pins").await.json()["pins"][0]["name"],
-        "report"
-    );
+    assert_eq!(service.get("/v1/pins").await.json()["pins"][0]["name"], "report");
     let headers = [("asof-author", "me"), ("asof-reason", "done")];
-    let dry = service
-        .send("DELETE", "/v1/pins/report?dry_run=true", &headers, "")
-        .await;
+    let dry = service.send("DELETE", "/v1/pins/report?dry_run=true", &headers, "").await;
     assert_eq!(dry.json()["dry_run"], true);
-    let reply = service
-        .send("DELETE", "/v1/pins/report", &headers, "")
-        .await;
+    let reply = service.send("DELETE", "/v1/pins/report", &headers, "").await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let retention = r#"{"keep_seconds":86400}"#;
-    let reply = service
-        .send("PUT", "/v1/spaces/s/retention", &headers, retention)
-        .await;
+    let reply = service.send("PUT", "/v1/spaces/s/retention", &headers, retention).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let space = service.get("/v1/spaces/s").await.json();
     assert_eq!(space["retention"]["keep_seconds"], 86_400);
     let records = service.get("/v1/control").await.json()["records"].clone();
-    let actions: Vec<_> = records
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|r| r["action"].clone())
-        .collect();
+    let actions: Vec<_> = records.as_array().unwrap().iter().map(|r| r["action"].clone()).collect();
     for action in ["pin-created", "pin-released", "retention-set"] {
         assert!(actions.iter().any(|known| known == action), "{actions:?}");
     }

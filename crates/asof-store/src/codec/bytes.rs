@@ -71,11 +71,7 @@ impl<'a> Decoder<'a> {
     }
 
     pub(crate) fn finish(self) -> Result<()> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.bad("has bytes after its end"))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.bad("has bytes after its end")) }
     }
 
     pub(crate) fn raw(&mut self, len: usize) -> Result<&'a [u8]> {

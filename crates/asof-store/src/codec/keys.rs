@@ -64,10 +64,7 @@ pub(crate) fn idempotency(hash: &[u8; 16]) -> Vec<u8> {
 }
 
 pub(crate) fn idempotency_order(accepted: Timestamp, hash: &[u8; 16]) -> Vec<u8> {
-    tagged(
-        IDEMPOTENCY_ORDER,
-        &[&accepted.as_micros().to_be_bytes(), hash],
-    )
+    tagged(IDEMPOTENCY_ORDER, &[&accepted.as_micros().to_be_bytes(), hash])
 }
 
 pub(crate) fn parse_idempotency_order(row: &[u8]) -> Result<(Timestamp, [u8; 16])> {
@@ -91,9 +88,7 @@ pub(crate) fn parse_log(row: &[u8]) -> Result<(Timestamp, Sequence)> {
     row.byte()?;
     let effective = Timestamp::from_micros(u64::from_be_bytes(row.array()?));
     let sequence = Sequence::new(u64::from_be_bytes(row.array()?));
-    let place = effective
-        .zip(sequence)
-        .ok_or_else(|| row.bad("is out of range"))?;
+    let place = effective.zip(sequence).ok_or_else(|| row.bad("is out of range"))?;
     row.finish()?;
     Ok(place)
 }
@@ -250,12 +245,7 @@ impl<'a> VersionRow<'a> {
         let effective = Timestamp::from_micros(u64::MAX - u64::from_be_bytes(tail.array()?));
         let sequence = Sequence::new(u64::MAX - u64::from_be_bytes(tail.array()?));
         let (effective, sequence) = effective.zip(sequence).ok_or_else(bad)?;
-        Ok(Self {
-            space,
-            escaped,
-            effective,
-            sequence,
-        })
+        Ok(Self { space, escaped, effective, sequence })
     }
 
     /// The key itself.

@@ -22,9 +22,7 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Encoder::default();
-        row.number(self.layout)
-            .number(self.epoch.as_u64())
-            .moment(self.created);
+        row.number(self.layout).number(self.epoch.as_u64()).moment(self.created);
         row.finish()
     }
 
@@ -39,11 +37,7 @@ impl Identity {
         let epoch = Epoch::from_random(row.number()?);
         let created = row.moment()?;
         row.finish()?;
-        Ok(Self {
-            layout,
-            epoch,
-            created,
-        })
+        Ok(Self { layout, epoch, created })
     }
 }
 
@@ -64,11 +58,7 @@ pub(crate) fn decode_moment(row: &[u8], what: &'static str) -> Result<Timestamp>
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum VersionValue<'a> {
     Deleted,
-    Put {
-        hash: ContentHash,
-        content_type: &'a str,
-        bytes: &'a [u8],
-    },
+    Put { hash: ContentHash, content_type: &'a str, bytes: &'a [u8] },
 }
 
 const DELETED: u8 = 0;
@@ -82,10 +72,7 @@ impl<'a> VersionValue<'a> {
     pub(crate) fn encode_put(hash: &ContentHash, value: &Value) -> Vec<u8> {
         let content_type = value.content_type.as_str();
         let mut row = Encoder::with_capacity(1 + 32 + 2 + content_type.len() + value.bytes.len());
-        row.byte(PUT)
-            .raw(hash.as_bytes())
-            .text(content_type)
-            .raw(&value.bytes);
+        row.byte(PUT).raw(hash.as_bytes()).text(content_type).raw(&value.bytes);
         row.finish()
     }
 
@@ -99,11 +86,7 @@ impl<'a> VersionValue<'a> {
             PUT => {
                 let hash = ContentHash::from_bytes(row.array()?);
                 let content_type = row.text()?;
-                Ok(Self::Put {
-                    hash,
-                    content_type,
-                    bytes: row.rest(),
-                })
+                Ok(Self::Put { hash, content_type, bytes: row.rest() })
             }
             _ => Err(row.bad("is of an unknown kind")),
         }
@@ -150,11 +133,7 @@ impl LogRecord {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Encoder::with_capacity(
             64 + self.message.len()
-                + self
-                    .writes
-                    .iter()
-                    .map(|write| write.key.as_str().len() + 44)
-                    .sum::<usize>(),
+                + self.writes.iter().map(|write| write.key.as_str().len() + 44).sum::<usize>(),
         );
         let source = if self.source.is_some() { HAS_SOURCE } else { 0 };
         let backfilled = if self.backfilled { BACKFILLED } else { 0 };
@@ -165,14 +144,11 @@ impl LogRecord {
             row.number(u64::from(space.0));
         }
         if let Some(source) = &self.source {
-            row.number(u64::from(source.space.0))
-                .text(&source.id)
-                .moment(source.at);
+            row.number(u64::from(source.space.0)).text(&source.id).moment(source.at);
         }
         row.number(self.writes.len() as u64);
         for write in &self.writes {
-            row.number(u64::from(write.space.0))
-                .text(write.key.as_str());
+            row.number(u64::from(write.space.0)).text(write.key.as_str());
             match &write.content {
                 None => row.byte(DELETED),
                 Some((hash, len)) => row.byte(PUT).raw(hash.as_bytes()).number(*len),
@@ -190,41 +166,23 @@ impl LogRecord {
         let accepted = row.moment()?;
         let author = row.text()?.to_owned();
         let message = row.text()?.to_owned();
-        let opened = (0..row.count()?)
-            .map(|_| space_id(&mut row))
-            .collect::<Result<_>>()?;
+        let opened = (0..row.count()?).map(|_| space_id(&mut row)).collect::<Result<_>>()?;
         let source = if flags & HAS_SOURCE == 0 {
             None
         } else {
             let space = space_id(&mut row)?;
-            Some(LogSource {
-                space,
-                id: row.text()?.to_owned(),
-                at: row.moment()?,
-            })
+            Some(LogSource { space, id: row.text()?.to_owned(), at: row.moment()? })
         };
-        let writes = (0..row.count()?)
-            .map(|_| log_write(&mut row))
-            .collect::<Result<_>>()?;
+        let writes = (0..row.count()?).map(|_| log_write(&mut row)).collect::<Result<_>>()?;
         row.finish()?;
         let backfilled = flags & BACKFILLED != 0;
-        Ok(Self {
-            accepted,
-            author,
-            message,
-            opened,
-            source,
-            backfilled,
-            writes,
-        })
+        Ok(Self { accepted, author, message, opened, source, backfilled, writes })
     }
 }
 
 fn space_id(row: &mut Decoder<'_>) -> Result<SpaceId> {
     let id = row.number()?;
-    u32::try_from(id)
-        .map(SpaceId)
-        .map_err(|_| row.bad("holds a space number out of range"))
+    u32::try_from(id).map(SpaceId).map_err(|_| row.bad("holds a space number out of range"))
 }
 
 fn log_write(row: &mut Decoder<'_>) -> Result<LogWrite> {
@@ -235,11 +193,7 @@ fn log_write(row: &mut Decoder<'_>) -> Result<LogWrite> {
         PUT => Some((ContentHash::from_bytes(row.array()?), row.number()?)),
         _ => return Err(row.bad("holds a write of an unknown kind")),
     };
-    Ok(LogWrite {
-        space,
-        key,
-        content,
-    })
+    Ok(LogWrite { space, key, content })
 }
 
 /// Where a commit is: behind its id, its source id or its idempotency key.
@@ -258,10 +212,7 @@ impl Place {
 
     pub(crate) fn decode(row: &[u8], what: &'static str) -> Result<Self> {
         let mut row = Decoder::new(row, what);
-        let place = Self {
-            effective: row.moment()?,
-            sequence: row.sequence()?,
-        };
+        let place = Self { effective: row.moment()?, sequence: row.sequence()? };
         row.finish()?;
         Ok(place)
     }
@@ -280,25 +231,17 @@ impl Outcome {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Encoder::default();
         row.raw(&self.request).moment(self.place.effective);
-        row.number(self.place.sequence.as_u64())
-            .moment(self.accepted);
+        row.number(self.place.sequence.as_u64()).moment(self.accepted);
         row.finish()
     }
 
     pub(crate) fn decode(row: &[u8]) -> Result<Self> {
         let mut row = Decoder::new(row, "idempotency");
         let request = row.array()?;
-        let place = Place {
-            effective: row.moment()?,
-            sequence: row.sequence()?,
-        };
+        let place = Place { effective: row.moment()?, sequence: row.sequence()? };
         let accepted = row.moment()?;
         row.finish()?;
-        Ok(Self {
-            request,
-            place,
-            accepted,
-        })
+        Ok(Self { request, place, accepted })
     }
 }
 
@@ -339,10 +282,9 @@ impl SpaceRecord {
         match self.retention {
             Retention::KeepAll => row.byte(KEEP_ALL),
             Retention::KeepFor(age) => row.byte(KEEP_FOR).number(age.as_secs()),
-            Retention::Sparse { dense, every } => row
-                .byte(SPARSE)
-                .number(dense.as_secs())
-                .number(every.as_secs()),
+            Retention::Sparse { dense, every } => {
+                row.byte(SPARSE).number(dense.as_secs()).number(every.as_secs())
+            }
         };
         row.moment(self.floor).moment(self.sparse_since);
         row.finish()
@@ -354,21 +296,11 @@ impl SpaceRecord {
         let state = match row.byte()? {
             IMPORTING => {
                 let commits = row.number()?;
-                let last_at = if row.byte()? == 0 {
-                    None
-                } else {
-                    Some(row.moment()?)
-                };
+                let last_at = if row.byte()? == 0 { None } else { Some(row.moment()?) };
                 let last_source_id = row.text()?.to_owned();
-                crate::SpaceState::Importing(ImportProgress {
-                    commits,
-                    last_at,
-                    last_source_id,
-                })
+                crate::SpaceState::Importing(ImportProgress { commits, last_at, last_source_id })
             }
-            LIVE => crate::SpaceState::Live {
-                since: row.moment()?,
-            },
+            LIVE => crate::SpaceState::Live { since: row.moment()? },
             _ => return Err(row.bad("is in an unknown state")),
         };
         let retention = match row.byte()? {
@@ -386,13 +318,7 @@ impl SpaceRecord {
         let floor = row.moment()?;
         let sparse_since = row.moment()?;
         row.finish()?;
-        Ok(Self {
-            name,
-            state,
-            retention,
-            floor,
-            sparse_since,
-        })
+        Ok(Self { name, state, retention, floor, sparse_since })
     }
 }
 
@@ -412,50 +338,30 @@ pub(crate) fn decode_control(key: &[u8], row: &[u8]) -> Result<ControlRecord> {
     let mut row = Decoder::new(row, "control");
     let action = ControlAction::from_code(row.byte()?)?;
     let at = row.moment()?;
-    let by = Actor {
-        name: row.text()?.to_owned(),
-        reason: row.text()?.to_owned(),
-    };
+    let by = Actor { name: row.text()?.to_owned(), reason: row.text()?.to_owned() };
     let subject = row.text()?.to_owned();
     let detail = row.text()?.to_owned();
     row.finish()?;
-    Ok(ControlRecord {
-        sequence,
-        at,
-        by,
-        action,
-        subject,
-        detail,
-    })
+    Ok(ControlRecord { sequence, at, by, action, subject, detail })
 }
 
 pub(crate) fn encode_cap(cap: &Cap) -> Vec<u8> {
     let mut row = Encoder::default();
-    row.moment(cap.at)
-        .moment(cap.set)
-        .text(&cap.by.name)
-        .text(&cap.by.reason);
+    row.moment(cap.at).moment(cap.set).text(&cap.by.name).text(&cap.by.reason);
     row.finish()
 }
 
 pub(crate) fn decode_cap(row: &[u8]) -> Result<Cap> {
     let mut row = Decoder::new(row, "cap");
     let (at, set) = (row.moment()?, row.moment()?);
-    let by = Actor {
-        name: row.text()?.to_owned(),
-        reason: row.text()?.to_owned(),
-    };
+    let by = Actor { name: row.text()?.to_owned(), reason: row.text()?.to_owned() };
     row.finish()?;
     Ok(Cap { at, by, set })
 }
 
 pub(crate) fn encode_pin(pin: &Pin) -> Vec<u8> {
     let mut row = Encoder::default();
-    row.text(&pin.name)
-        .text(&pin.owner)
-        .text(&pin.reason)
-        .moment(pin.at)
-        .moment(pin.expires);
+    row.text(&pin.name).text(&pin.owner).text(&pin.reason).moment(pin.at).moment(pin.expires);
     row.finish()
 }
 
@@ -515,11 +421,5 @@ pub(crate) fn decode_token(row: &[u8]) -> Result<Token> {
     let hash = TokenHash(row.array()?);
     let created = row.moment()?;
     row.finish()?;
-    Ok(Token {
-        name,
-        role,
-        scope,
-        hash,
-        created,
-    })
+    Ok(Token { name, role, scope, hash, created })
 }

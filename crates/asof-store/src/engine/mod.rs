@@ -150,9 +150,7 @@ impl Batch {
 
     /// The operations in order: `None` removes.
     pub fn ops(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.ops
-            .iter()
-            .map(|(key, value)| (key.as_slice(), value.as_deref()))
+        self.ops.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
 
     /// Number of operations.

@@ -11,10 +11,7 @@ use super::*;
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn engines() -> [Arc<dyn Engine>; 2] {
-    let options = RedbOptions {
-        cache_bytes: 256 * 1024,
-        ..RedbOptions::default()
-    };
+    let options = RedbOptions { cache_bytes: 256 * 1024, ..RedbOptions::default() };
     let redb = RedbEngine::open(Arc::new(SimDisk::new()), options).unwrap();
     [Arc::new(MemoryEngine::new()), Arc::new(redb)]
 }
@@ -39,11 +36,7 @@ fn scanned(
     let mut rows = Vec::new();
     let mut visit = |key: &[u8], value: &[u8]| {
         rows.push((key.to_vec(), value.to_vec()));
-        if rows.len() == most {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if rows.len() == most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     snapshot.scan(range, direction, &mut visit).unwrap();
     rows
@@ -77,10 +70,7 @@ fn a_snapshot_is_not_moved_by_later_commits() {
             engine.commit(&put, durability).unwrap();
             assert!(!before.get(b"key", &mut |_| ()).unwrap(), "{engine:?}");
             let now = engine.snapshot().unwrap();
-            assert!(
-                now.get(b"key", &mut |value| assert_eq!(value, b"value"))
-                    .unwrap()
-            );
+            assert!(now.get(b"key", &mut |value| assert_eq!(value, b"value")).unwrap());
             let delete = batch(&[("key", None)]);
             engine.commit(&delete, durability).unwrap();
             assert!(now.get(b"key", &mut |_| ()).unwrap(), "{engine:?}");
@@ -137,45 +127,26 @@ fn a_value_longer_than_a_group_of_pages_comes_back() {
     drop(engine);
     let engine = open();
     let same = |read: &[u8]| assert!(read == value);
-    assert!(
-        engine
-            .snapshot()
-            .unwrap()
-            .get(b"long", &mut |read| same(read))
-            .unwrap()
-    );
+    assert!(engine.snapshot().unwrap().get(b"long", &mut |read| same(read)).unwrap());
     // The file shrinks and grows again.
     let before = engine.disk_bytes().unwrap();
-    engine
-        .commit(&batch(&[("long", None)]), Durability::Durable)
-        .unwrap();
+    engine.commit(&batch(&[("long", None)]), Durability::Durable).unwrap();
     drop(engine);
     let engine = open();
     assert!(engine.disk_bytes().unwrap() < before / 4);
     engine.commit(&put, Durability::Durable).unwrap();
     drop(engine);
-    assert!(
-        open()
-            .snapshot()
-            .unwrap()
-            .get(b"long", &mut |read| same(read))
-            .unwrap()
-    );
+    assert!(open().snapshot().unwrap().get(b"long", &mut |read| same(read)).unwrap());
 }
 
 #[test]
 fn memory_fails_when_told_to_and_opens_anew_without_the_batch() {
     let engine = MemoryEngine::new();
-    engine
-        .commit(&batch(&[("a", Some("1"))]), Durability::Durable)
-        .unwrap();
+    engine.commit(&batch(&[("a", Some("1"))]), Durability::Durable).unwrap();
     let full = EngineError::Io("disk full".to_owned());
     engine.fail_next_commit(full.clone());
     let second = batch(&[("b", Some("2"))]);
-    assert_eq!(
-        engine.commit(&second, Durability::Durable),
-        Err(full.clone())
-    );
+    assert_eq!(engine.commit(&second, Durability::Durable), Err(full.clone()));
     assert_eq!(engine.snapshot().unwrap_err(), full);
     let again = engine.reopen().snapshot().unwrap();
     assert!(again.get(b"a", &mut |_| ()).unwrap());
@@ -194,11 +165,7 @@ fn ops() -> impl Strategy<Value = (Vec<Op>, bool)> {
 }
 
 fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
-    prop_oneof![
-        Just(Unbounded),
-        key().prop_map(Included),
-        key().prop_map(Excluded),
-    ]
+    prop_oneof![Just(Unbounded), key().prop_map(Included), key().prop_map(Excluded),]
 }
 
 fn borrowed(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {

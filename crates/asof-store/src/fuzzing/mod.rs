@@ -32,11 +32,7 @@ pub fn codecs(data: &[u8]) {
         7 => comes_back(row, |row| Place::decode(row, "place"), Place::encode),
         8 => {
             let key = keys::control(7);
-            comes_back(
-                row,
-                |row| rows::decode_control(&key, row),
-                rows::encode_control,
-            );
+            comes_back(row, |row| rows::decode_control(&key, row), rows::encode_control);
         }
         _ => version_value(row),
     }
@@ -55,24 +51,12 @@ fn comes_back<T: PartialEq + Debug>(
 fn version_value(row: &[u8]) {
     match VersionValue::decode(row) {
         Ok(VersionValue::Deleted) => assert_eq!(row, VersionValue::encode_deleted()),
-        Ok(
-            decoded @ VersionValue::Put {
-                hash,
-                content_type,
-                bytes,
-            },
-        ) => {
+        Ok(decoded @ VersionValue::Put { hash, content_type, bytes }) => {
             let Ok(content_type) = ContentType::new(content_type) else {
                 return;
             };
             let bytes = bytes::Bytes::copy_from_slice(bytes);
-            let again = VersionValue::encode_put(
-                &hash,
-                &crate::Value {
-                    content_type,
-                    bytes,
-                },
-            );
+            let again = VersionValue::encode_put(&hash, &crate::Value { content_type, bytes });
             assert_eq!(VersionValue::decode(&again), Ok(decoded));
         }
         Err(_) => {}
@@ -96,12 +80,7 @@ pub fn version_keys(data: &[u8]) {
         let parsed = VersionRow::parse(&row);
         let parsed = parsed.and_then(|row| {
             let (space, effective, sequence) = (row.space, row.effective, row.sequence);
-            row.key().map(|key| Version {
-                space,
-                key,
-                effective,
-                sequence,
-            })
+            row.key().map(|key| Version { space, key, effective, sequence })
         });
         assert_eq!(parsed.as_ref(), Ok(version));
         let versions = VersionsOf::new(version.space, &version.key);
@@ -180,41 +159,21 @@ pub fn backups(data: &[u8]) {
     let mut stream = Vec::new();
     let told = engine.snapshot().map_err(Into::into).and_then(|snapshot| {
         let epoch = Epoch::from_random(data.len() as u64);
-        backup::write(
-            snapshot.as_ref(),
-            epoch,
-            Timestamp::MAX,
-            &mut stream,
-            nothing,
-        )
+        backup::write(snapshot.as_ref(), epoch, Timestamp::MAX, &mut stream, nothing)
     });
     let copy = MemoryEngine::new();
     let mut take = |batch: Batch| {
         commit(&copy, &batch);
         Ok(())
     };
-    assert_eq!(
-        backup::read(&mut stream.as_slice(), &mut take, nothing),
-        told
-    );
+    assert_eq!(backup::read(&mut stream.as_slice(), &mut take, nothing), told);
     assert_eq!(all(&copy), all(&engine));
     // Rows that are no store make none, whatever they are.
-    let options = Options {
-        clock: std::sync::Arc::new(SystemClock),
-        ..Options::default()
-    };
+    let options = Options { clock: std::sync::Arc::new(SystemClock), ..Options::default() };
     let target = MemoryEngine::new();
-    let _ = restore::fill(
-        &target,
-        &mut stream.as_slice(),
-        &options,
-        Actor::default(),
-        nothing,
-    );
+    let _ = restore::fill(&target, &mut stream.as_slice(), &options, Actor::default(), nothing);
 
-    let place = data.iter().fold(0_usize, |sum, byte| {
-        sum.wrapping_mul(31) + usize::from(*byte)
-    });
+    let place = data.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(*byte));
     let len = stream.len();
     if let Some(byte) = stream.get_mut(place % len) {
         *byte ^= 1;

@@ -8,9 +8,7 @@ use super::{backups, codecs, texts, version_keys};
 
 /// Runs a body over the committed corpus of its target.
 fn corpus(target: &str, body: fn(&[u8])) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(target);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
     let mut seen = 0;
     for file in std::fs::read_dir(dir).unwrap() {
         body(&std::fs::read(file.unwrap().path()).unwrap());

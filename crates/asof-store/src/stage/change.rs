@@ -27,18 +27,11 @@ impl Stage<'_> {
     ) -> Result<Receipt> {
         let (old, mut record) = self.pending_commit(id)?;
         if let Some(at) = amendment.effective {
-            self.sequencer
-                .check_future(at, self.clock, self.options.schedule_limit)?;
+            self.sequencer.check_future(at, self.clock, self.options.schedule_limit)?;
         }
         let effective = amendment.effective.unwrap_or(old.effective);
-        let new = Place {
-            effective,
-            sequence: id,
-        };
-        let rewritten = amendment
-            .writes
-            .as_ref()
-            .map(|writes| self.check_rewrite(writes, new));
+        let new = Place { effective, sequence: id };
+        let rewritten = amendment.writes.as_ref().map(|writes| self.check_rewrite(writes, new));
         rewritten.transpose()?;
         let moved = match amendment.writes {
             Some(_) => Vec::new(),
@@ -69,10 +62,7 @@ impl Stage<'_> {
         let accepted = record.accepted;
         self.put_log(new, &record);
         self.record(ControlAction::CommitAmended, by, id.to_string(), detail);
-        Ok(Receipt {
-            accepted,
-            ..self.receipt(new)
-        })
+        Ok(Receipt { accepted, ..self.receipt(new) })
     }
 
     /// Removes a pending commit.
@@ -95,9 +85,7 @@ impl Stage<'_> {
     }
 
     fn pending_commit(&self, id: Sequence) -> Result<(Place, LogRecord)> {
-        let row = self
-            .get(&keys::sequence(id))?
-            .ok_or_else(|| no_such_commit(id))?;
+        let row = self.get(&keys::sequence(id))?.ok_or_else(|| no_such_commit(id))?;
         if row.is_empty() {
             return Err(cancelled(id));
         }
@@ -110,13 +98,7 @@ impl Stage<'_> {
             return Err(Error::conflict(format!("commit {id} is imported history")));
         }
         self.sequencer.check_pending(effective)?;
-        Ok((
-            Place {
-                effective,
-                sequence: id,
-            },
-            record,
-        ))
+        Ok((Place { effective, sequence: id }, record))
     }
 
     fn check_rewrite(&self, writes: &[PreparedWrite], place: Place) -> Result<()> {
@@ -162,11 +144,7 @@ fn describe(amendment: &PreparedAmendment, old: Timestamp, new: Timestamp) -> St
     if let Some(writes) = &amendment.writes {
         parts.push(format!("{} writes in place of the old ones", writes.len()));
     }
-    if parts.is_empty() {
-        "nothing".to_owned()
-    } else {
-        parts.join("; ")
-    }
+    if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
 }
 
 fn first_line(text: &str) -> &str {

@@ -58,10 +58,7 @@ impl Stage<'_> {
                 at
             }
         };
-        Ok(Place {
-            effective,
-            sequence: sequencer.next_sequence()?,
-        })
+        Ok(Place { effective, sequence: sequencer.next_sequence()? })
     }
 
     /// What became of the request when it was made before.
@@ -95,10 +92,7 @@ impl Stage<'_> {
         let row = self.get(&keys::source(space, &source.id))?;
         row.map(|row| {
             let place = Place::decode(&row, "source")?;
-            Ok(Receipt {
-                replayed: true,
-                ..self.receipt(place)
-            })
+            Ok(Receipt { replayed: true, ..self.receipt(place) })
         })
         .transpose()
     }
@@ -107,12 +101,7 @@ impl Stage<'_> {
     fn missing_spaces(&self, request: &Prepared) -> Result<BTreeSet<SpaceName>> {
         let mut missing = BTreeSet::new();
         let source = request.source.iter().map(|source| &source.space);
-        for name in request
-            .writes
-            .iter()
-            .map(|write| &write.space)
-            .chain(source)
-        {
+        for name in request.writes.iter().map(|write| &write.space).chain(source) {
             match self.state.space(name) {
                 Some((_, record)) if matches!(record.state, SpaceState::Importing(_)) => {
                     return Err(Error::new(
@@ -161,11 +150,7 @@ impl Stage<'_> {
         let source = request.source.map(|source| {
             let (space, _) = self.state.known_space(&source.space)?;
             self.put(keys::source(space, &source.id), place.encode());
-            Ok::<_, Error>(LogSource {
-                space,
-                id: source.id,
-                at: source.at,
-            })
+            Ok::<_, Error>(LogSource { space, id: source.id, at: source.at })
         });
         let record = LogRecord {
             accepted: self.clock,
@@ -178,16 +163,9 @@ impl Stage<'_> {
         };
         self.put_log(place, &record);
         if let Some(idempotency) = request.idempotency {
-            let outcome = Outcome {
-                request: idempotency.request,
-                place,
-                accepted: self.clock,
-            };
+            let outcome = Outcome { request: idempotency.request, place, accepted: self.clock };
             self.put(keys::idempotency(&idempotency.key), outcome.encode());
-            self.put(
-                keys::idempotency_order(self.clock, &idempotency.key),
-                Vec::new(),
-            );
+            self.put(keys::idempotency_order(self.clock, &idempotency.key), Vec::new());
         }
         Ok(self.receipt(place))
     }
@@ -201,11 +179,7 @@ impl Stage<'_> {
     ) -> LogWrite {
         let row = VersionsOf::new(space, &put.key).row(place.effective, place.sequence);
         self.put(row, put.row);
-        LogWrite {
-            space,
-            key: put.key,
-            content: put.content,
-        }
+        LogWrite { space, key: put.key, content: put.content }
     }
 }
 
@@ -224,10 +198,7 @@ fn judge(precondition: Precondition, newest: Option<Newest>, key: &Key) -> Resul
         },
         (Precondition::UnchangedSince(since), _) => match newest {
             Some(newest) if newest.effective > since => {
-                format!(
-                    "key `{key}` was written at {}, after {since}",
-                    newest.effective
-                )
+                format!("key `{key}` was written at {}, after {since}", newest.effective)
             }
             _ => return Ok(()),
         },

@@ -16,19 +16,10 @@ impl Stage<'_> {
         }
         self.check_readable(at)?;
         let before = self.describe_cap();
-        let cap = Cap {
-            at,
-            by: by.clone(),
-            set: self.clock,
-        };
+        let cap = Cap { at, by: by.clone(), set: self.clock };
         self.put(keys::meta(CAP), rows::encode_cap(&cap));
         self.state_mut().cap = Some(cap);
-        self.record(
-            ControlAction::CapSet,
-            by,
-            at.to_string(),
-            format!("was {before}"),
-        );
+        self.record(ControlAction::CapSet, by, at.to_string(), format!("was {before}"));
         Ok(())
     }
 
@@ -45,10 +36,7 @@ impl Stage<'_> {
     }
 
     fn describe_cap(&self) -> String {
-        self.state
-            .cap
-            .as_ref()
-            .map_or_else(|| "none".to_owned(), |cap| cap.at.to_string())
+        self.state.cap.as_ref().map_or_else(|| "none".to_owned(), |cap| cap.at.to_string())
     }
 
     /// Refuses a moment that is not closed or no longer whole.
@@ -87,25 +75,11 @@ impl Stage<'_> {
             }
         }
         let expires = self.clock.saturating_add(request.ttl);
-        let PinRequest {
-            name,
-            owner,
-            reason,
-            ..
-        } = request;
-        let pin = Pin {
-            name,
-            owner,
-            reason,
-            at,
-            expires,
-        };
+        let PinRequest { name, owner, reason, .. } = request;
+        let pin = Pin { name, owner, reason, at, expires };
         self.put(keys::pin(&pin.name), rows::encode_pin(&pin));
         self.state_mut().pins.insert(pin.name.clone(), pin.clone());
-        let by = Actor {
-            name: pin.owner.clone(),
-            reason: pin.reason.clone(),
-        };
+        let by = Actor { name: pin.owner.clone(), reason: pin.reason.clone() };
         let detail = format!("holds {at} until {expires}");
         self.record(ControlAction::PinCreated, by, pin.name.clone(), detail);
         Ok(pin)
@@ -118,12 +92,7 @@ impl Stage<'_> {
             ("the pin's reason", &request.reason),
         ] {
             if text.len() > PIN_TEXT_BYTES_MAX {
-                return Err(Error::too_large(
-                    what,
-                    text.len(),
-                    PIN_TEXT_BYTES_MAX,
-                    "bytes",
-                ));
+                return Err(Error::too_large(what, text.len(), PIN_TEXT_BYTES_MAX, "bytes"));
             }
         }
         if request.name.is_empty() || request.owner.is_empty() {
@@ -136,16 +105,12 @@ impl Stage<'_> {
             )));
         }
         match self.state.pins.get(&request.name) {
-            Some(held) if held.owner != request.owner => Err(Error::conflict(format!(
-                "pin `{}` belongs to `{}`",
-                held.name, held.owner
-            ))),
-            None if self.state.pins.len() >= PINS_MAX => Err(Error::too_large(
-                "the store",
-                self.state.pins.len() + 1,
-                PINS_MAX,
-                "pins",
-            )),
+            Some(held) if held.owner != request.owner => {
+                Err(Error::conflict(format!("pin `{}` belongs to `{}`", held.name, held.owner)))
+            }
+            None if self.state.pins.len() >= PINS_MAX => {
+                Err(Error::too_large("the store", self.state.pins.len() + 1, PINS_MAX, "pins"))
+            }
             _ => Ok(()),
         }
     }
@@ -163,18 +128,10 @@ impl Stage<'_> {
     /// Drops the pins whose time is over.
     pub(crate) fn expire_pins(&mut self) {
         let clock = self.clock;
-        let lapsed: Vec<Pin> = self
-            .state
-            .pins
-            .values()
-            .filter(|pin| pin.expires <= clock)
-            .cloned()
-            .collect();
+        let lapsed: Vec<Pin> =
+            self.state.pins.values().filter(|pin| pin.expires <= clock).cloned().collect();
         for pin in lapsed {
-            let by = Actor {
-                name: "asof".to_owned(),
-                reason: "its time is over".to_owned(),
-            };
+            let by = Actor { name: "asof".to_owned(), reason: "its time is over".to_owned() };
             self.remove_pin(&pin, ControlAction::PinExpired, by);
         }
     }
@@ -193,18 +150,10 @@ impl Stage<'_> {
         }
         if token.name.len() > AUTHOR_BYTES_MAX {
             let size = token.name.len();
-            return Err(Error::too_large(
-                "the token's name",
-                size,
-                AUTHOR_BYTES_MAX,
-                "bytes",
-            ));
+            return Err(Error::too_large("the token's name", size, AUTHOR_BYTES_MAX, "bytes"));
         }
         if self.state.tokens.contains_key(&token.name) {
-            return Err(Error::conflict(format!(
-                "token `{}` exists already",
-                token.name
-            )));
+            return Err(Error::conflict(format!("token `{}` exists already", token.name)));
         }
         self.put(keys::token(&token.name), rows::encode_token(&token));
         let (name, role) = (token.name.clone(), token.role.as_str().to_owned());
@@ -221,12 +170,7 @@ impl Stage<'_> {
         }
         self.delete(keys::token(name));
         self.state_mut().tokens.remove(name);
-        self.record(
-            ControlAction::TokenRevoked,
-            by,
-            name.to_owned(),
-            String::new(),
-        );
+        self.record(ControlAction::TokenRevoked, by, name.to_owned(), String::new());
         Ok(())
     }
 
@@ -235,12 +179,7 @@ impl Stage<'_> {
         if by.reason.is_empty() {
             return Err(Error::invalid("accepting the clock needs a reason"));
         }
-        self.record(
-            ControlAction::ClockAccepted,
-            by,
-            self.clock.to_string(),
-            detail,
-        );
+        self.record(ControlAction::ClockAccepted, by, self.clock.to_string(), detail);
         Ok(())
     }
 }

@@ -92,27 +92,17 @@ impl Stage<'_> {
             let effective = backfill_time(commit.at, last, self.clock)
                 .map_err(|error| at_index(index, &error))?;
             last = Some(effective);
-            places.push(Some(Place {
-                effective,
-                sequence: self.sequencer.next_sequence()?,
-            }));
+            places.push(Some(Place { effective, sequence: self.sequencer.next_sequence()? }));
         }
         Ok(places)
     }
 
     fn stage_backfill(&mut self, space: SpaceId, commit: PreparedBackfill, place: Place) {
-        let writes = commit
-            .writes
-            .into_iter()
-            .map(|put| self.stage_write(space, put, place))
-            .collect();
+        let writes =
+            commit.writes.into_iter().map(|put| self.stage_write(space, put, place)).collect();
         let source = (!commit.source_id.is_empty()).then(|| {
             self.put(keys::source(space, &commit.source_id), place.encode());
-            LogSource {
-                space,
-                id: commit.source_id,
-                at: commit.at,
-            }
+            LogSource { space, id: commit.source_id, at: commit.at }
         });
         let record = LogRecord {
             accepted: self.clock,
@@ -133,15 +123,9 @@ impl Stage<'_> {
             return Err(Error::conflict(format!("space `{name}` is live already")));
         };
         let (commits, mut record) = (progress.commits, record.as_ref().clone());
-        let above = progress
-            .last_at
-            .and_then(Timestamp::next)
-            .unwrap_or(Timestamp::MIN);
+        let above = progress.last_at.and_then(Timestamp::next).unwrap_or(Timestamp::MIN);
         let effective = self.sequencer.assign_now(self.clock.max(above))?;
-        let place = Place {
-            effective,
-            sequence: self.sequencer.next_sequence()?,
-        };
+        let place = Place { effective, sequence: self.sequencer.next_sequence()? };
         record.state = SpaceState::Live { since: effective };
         self.put_space(space, record);
         self.put_opening(place, vec![space], &by);
@@ -163,9 +147,9 @@ pub(crate) enum Importing {
 fn backfill_time(at: Timestamp, last: Option<Timestamp>, clock: Timestamp) -> Result<Timestamp> {
     let after_last = match last {
         None => Timestamp::MIN,
-        Some(last) => last
-            .next()
-            .ok_or_else(|| Error::invalid("the end of time has been reached"))?,
+        Some(last) => {
+            last.next().ok_or_else(|| Error::invalid("the end of time has been reached"))?
+        }
     };
     if at > clock {
         return Ok(clock.max(after_last));

@@ -57,14 +57,7 @@ impl<'a> Stage<'a> {
         clock: Timestamp,
         options: &'a Options,
     ) -> Self {
-        Self {
-            base,
-            rows: BTreeMap::new(),
-            state,
-            sequencer,
-            clock,
-            options,
-        }
+        Self { base, rows: BTreeMap::new(), state, sequencer, clock, options }
     }
 
     /// Runs one request; a refused one leaves nothing behind.
@@ -83,13 +76,7 @@ impl<'a> Stage<'a> {
         let mut trial = Self {
             rows: self.rows.clone(),
             state: self.state.clone(),
-            ..Self::new(
-                self.base,
-                self.state.clone(),
-                self.sequencer,
-                self.clock,
-                self.options,
-            )
+            ..Self::new(self.base, self.state.clone(), self.sequencer, self.clock, self.options)
         };
         request(&mut trial)
     }
@@ -118,10 +105,7 @@ impl<'a> Stage<'a> {
 
     /// Stages the promise that closed may be published up to `ceiling`.
     pub(crate) fn set_ceiling(&mut self, ceiling: Timestamp) {
-        self.put(
-            keys::meta(crate::state::CEILING),
-            rows::encode_moment(ceiling),
-        );
+        self.put(keys::meta(crate::state::CEILING), rows::encode_moment(ceiling));
     }
 
     /// The batch in key order, and the state after it.
@@ -168,14 +152,13 @@ impl<'a> Stage<'a> {
         let to = Bound::Excluded(end.as_slice());
         let is_own = |key: &[u8]| VersionRow::parse(key).is_ok_and(|row| row.sequence == sequence);
         let mut outcome = Ok(None);
-        self.base
-            .scan((from, to), Direction::Forward, &mut |key, value| {
-                if self.rows.contains_key(key) || is_own(key) {
-                    return ControlFlow::Continue(());
-                }
-                outcome = newest(key, value).map(|newest| Some((key.to_vec(), newest)));
-                ControlFlow::Break(())
-            })?;
+        self.base.scan((from, to), Direction::Forward, &mut |key, value| {
+            if self.rows.contains_key(key) || is_own(key) {
+                return ControlFlow::Continue(());
+            }
+            outcome = newest(key, value).map(|newest| Some((key.to_vec(), newest)));
+            ControlFlow::Break(())
+        })?;
         let below = outcome?;
         let staged = self
             .rows
@@ -192,10 +175,7 @@ impl<'a> Stage<'a> {
     /// Stages the log row of a commit and the way to it from its id.
     fn put_log(&mut self, place: Place, record: &LogRecord) {
         self.put(keys::log(place.effective, place.sequence), record.encode());
-        self.put(
-            keys::sequence(place.sequence),
-            rows::encode_moment(place.effective),
-        );
+        self.put(keys::sequence(place.sequence), rows::encode_moment(place.effective));
     }
 
     /// Stages one entry of the control history.
@@ -204,14 +184,7 @@ impl<'a> Stage<'a> {
         let state = self.state_mut();
         state.control_sequence += 1;
         let sequence = state.control_sequence;
-        let record = ControlRecord {
-            sequence,
-            at,
-            by,
-            action,
-            subject,
-            detail,
-        };
+        let record = ControlRecord { sequence, at, by, action, subject, detail };
         self.put(keys::control(sequence), rows::encode_control(&record));
     }
 
@@ -223,10 +196,7 @@ impl<'a> Stage<'a> {
     /// Stages the opening of spaces that do not exist yet, as one event in the log at now.
     fn open_spaces(&mut self, names: &[SpaceName], by: &Actor) -> Result<Receipt> {
         let effective = self.sequencer.assign_now(self.clock)?;
-        let place = Place {
-            effective,
-            sequence: self.sequencer.next_sequence()?,
-        };
+        let place = Place { effective, sequence: self.sequencer.next_sequence()? };
         let mut opened = Vec::with_capacity(names.len());
         for name in names {
             let id = self.state.next_space_id();

@@ -47,10 +47,7 @@ impl Stage<'_> {
         record.sparse_since = sparse_since(old, retention);
         record.retention = retention;
         let floor = self.wanted_floor(&record);
-        let detail = format!(
-            "{:?} -> {retention:?}; the floor goes to {floor}",
-            old.retention
-        );
+        let detail = format!("{:?} -> {retention:?}; the floor goes to {floor}", old.retention);
         self.put_space(id, record);
         self.record(ControlAction::RetentionSet, by, name.to_string(), detail);
         Ok(floor)
@@ -63,10 +60,7 @@ impl Stage<'_> {
             (Retention::KeepFor(age) | Retention::Sparse { dense: age, .. }, _) => age,
         };
         let closed = self.sequencer.closed();
-        closed
-            .saturating_sub(age)
-            .min(self.state.held())
-            .max(space.floor)
+        closed.saturating_sub(age).min(self.state.held()).max(space.floor)
     }
 
     /// Raises the floors that policies have moved; returns whether there is anything to collect.
@@ -75,25 +69,14 @@ impl Stage<'_> {
             .state
             .spaces()
             .map(|(id, space)| {
-                (
-                    id,
-                    SpaceRecord {
-                        floor: self.wanted_floor(space),
-                        ..space.clone()
-                    },
-                )
+                (id, SpaceRecord { floor: self.wanted_floor(space), ..space.clone() })
             })
             .filter(|(_, raised)| {
-                self.state
-                    .space(&raised.name)
-                    .is_some_and(|(_, old)| raised.floor > old.floor)
+                self.state.space(&raised.name).is_some_and(|(_, old)| raised.floor > old.floor)
             })
             .collect();
         for (id, raised) in &moved {
-            let by = Actor {
-                name: "asof".to_owned(),
-                reason: "retention".to_owned(),
-            };
+            let by = Actor { name: "asof".to_owned(), reason: "retention".to_owned() };
             let (subject, detail) = (raised.name.to_string(), raised.floor.to_string());
             self.put_space(*id, raised.clone());
             self.record(ControlAction::FloorRaised, by, subject, detail);
@@ -133,20 +116,15 @@ impl Stage<'_> {
         let end = keys::versions_end(sweep.space);
         let range = (Bound::Included(from), Bound::Excluded(end.as_slice()));
         let (mut outcome, mut seen, mut stopped) = (Ok(()), 0, None);
-        self.base
-            .scan(range, Direction::Forward, &mut |key, value| {
-                seen += 1;
-                if seen > STEP_ROWS {
-                    stopped = Some(key.to_vec());
-                    return ControlFlow::Break(());
-                }
-                outcome = sweep.visit(key, value);
-                if outcome.is_ok() {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            })?;
+        self.base.scan(range, Direction::Forward, &mut |key, value| {
+            seen += 1;
+            if seen > STEP_ROWS {
+                stopped = Some(key.to_vec());
+                return ControlFlow::Break(());
+            }
+            outcome = sweep.visit(key, value);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
         outcome?;
         if stopped.is_none() {
             sweep.end_key();
@@ -165,24 +143,19 @@ impl Stage<'_> {
         let end = keys::log(self.state.log_floor, Sequence::ZERO);
         let range = (Bound::Included(from), Bound::Excluded(end.as_slice()));
         let (mut dropped, mut outcome, mut seen, mut stopped) = (Vec::new(), Ok(()), 0, None);
-        self.base
-            .scan(range, Direction::Forward, &mut |key, value| {
-                seen += 1;
-                if seen > STEP_ROWS {
-                    stopped = Some(key.to_vec());
-                    return ControlFlow::Break(());
-                }
-                match self.is_forgotten(key, value) {
-                    Ok(true) => dropped.push(key.to_vec()),
-                    Ok(false) => {}
-                    Err(error) => outcome = Err(error),
-                }
-                if outcome.is_ok() {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            })?;
+        self.base.scan(range, Direction::Forward, &mut |key, value| {
+            seen += 1;
+            if seen > STEP_ROWS {
+                stopped = Some(key.to_vec());
+                return ControlFlow::Break(());
+            }
+            match self.is_forgotten(key, value) {
+                Ok(true) => dropped.push(key.to_vec()),
+                Ok(false) => {}
+                Err(error) => outcome = Err(error),
+            }
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
         outcome?;
         for row in dropped {
             let (_, sequence) = keys::parse_log(&row)?;
@@ -211,23 +184,14 @@ impl Stage<'_> {
     }
 
     fn collect_outcomes(&mut self) -> Result<bool> {
-        let horizon = self
-            .clock
-            .saturating_sub(asof_time::limits::IDEMPOTENCY_KEPT);
+        let horizon = self.clock.saturating_sub(asof_time::limits::IDEMPOTENCY_KEPT);
         let end = keys::idempotency_order(horizon, &[0; 16]);
         let start = [keys::IDEMPOTENCY_ORDER];
-        let range = (
-            Bound::Included(start.as_slice()),
-            Bound::Excluded(end.as_slice()),
-        );
+        let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
         let mut old = Vec::new();
         self.base.scan(range, Direction::Forward, &mut |key, _| {
             old.push(key.to_vec());
-            if old.len() < STEP_ROWS {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
+            if old.len() < STEP_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         let more = old.len() == STEP_ROWS;
         for row in old {
@@ -252,21 +216,20 @@ fn check_policy(retention: Retention) -> Result<()> {
         Retention::KeepAll => Ok(()),
         Retention::KeepFor(age) if whole(age) => Ok(()),
         Retention::Sparse { dense, every } if whole(dense) && whole(every) => Ok(()),
-        Retention::KeepFor(_) | Retention::Sparse { .. } => Err(Error::invalid(
-            "retention is given in whole seconds, at least one",
-        )),
+        Retention::KeepFor(_) | Retention::Sparse { .. } => {
+            Err(Error::invalid("retention is given in whole seconds, at least one"))
+        }
     }
 }
 
 /// From when on the instants of the new policy are whole: as long as the old one kept them all.
 fn sparse_since(old: &SpaceRecord, new: Retention) -> Timestamp {
     match (old.retention, new) {
-        (
-            Retention::Sparse {
-                every: old_every, ..
-            },
-            Retention::Sparse { every, .. },
-        ) if every.as_secs().is_multiple_of(old_every.as_secs()) => old.sparse_since,
+        (Retention::Sparse { every: old_every, .. }, Retention::Sparse { every, .. })
+            if every.as_secs().is_multiple_of(old_every.as_secs()) =>
+        {
+            old.sparse_since
+        }
         _ => old.floor,
     }
 }
@@ -288,20 +251,11 @@ pub(crate) struct Sweep {
 impl Sweep {
     fn new(space: SpaceId, record: &SpaceRecord) -> Self {
         let (readable, key, newer) = (Readable::new(record), Vec::new(), None);
-        Self {
-            space,
-            readable,
-            key,
-            newer,
-            deletions: Vec::new(),
-            unneeded: Vec::new(),
-        }
+        Self { space, readable, key, newer, deletions: Vec::new(), unneeded: Vec::new() }
     }
 
     fn visit(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
-        let VersionRow {
-            escaped, effective, ..
-        } = VersionRow::parse(row)?;
+        let VersionRow { escaped, effective, .. } = VersionRow::parse(row)?;
         if self.key != escaped {
             self.end_key();
             self.key = escaped.to_vec();

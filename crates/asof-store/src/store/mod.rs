@@ -167,13 +167,7 @@ impl Store {
         // What came due while nobody was there takes effect before the first read.
         writer.tick();
         let writer = WriterThread::start(writer, published.clone(), options.clone())?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                published,
-                options,
-                writer,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { published, options, writer }) })
     }
 
     fn scene(&self) -> Arc<Scene> {

@@ -104,11 +104,8 @@ impl Store {
     /// All spaces, by name.
     pub fn spaces(&self) -> Vec<SpaceInfo> {
         let scene = self.scene();
-        let mut spaces: Vec<SpaceInfo> = scene
-            .state
-            .spaces()
-            .map(|(_, record)| record.into())
-            .collect();
+        let mut spaces: Vec<SpaceInfo> =
+            scene.state.spaces().map(|(_, record)| record.into()).collect();
         spaces.sort_by(|a, b| a.name.cmp(&b.name));
         spaces
     }
@@ -119,10 +116,7 @@ impl Store {
     ///
     /// `UnknownSpace`.
     pub fn space(&self, name: &SpaceName) -> Result<SpaceInfo> {
-        self.scene()
-            .state
-            .known_space(name)
-            .map(|(_, record)| record.as_ref().into())
+        self.scene().state.known_space(name).map(|(_, record)| record.as_ref().into())
     }
 
     /// The commit that brought source id `id` into `space`: its id and effective timestamp.
@@ -176,13 +170,7 @@ impl Store {
     ) -> Result<BackupSummary> {
         let closed = self.inner.published.closed();
         let scene = self.scene();
-        backup::write(
-            scene.rows.as_ref(),
-            scene.state.epoch,
-            closed,
-            sink,
-            progress,
-        )
+        backup::write(scene.rows.as_ref(), scene.state.epoch, closed, sink, progress)
     }
 
     /// Reads everything and checks it: every checksum and hash, and every invariant of the

@@ -43,10 +43,7 @@ impl WriterThread {
             .name("asof-writer".to_owned())
             .spawn(run)
             .map_err(|error| Error::unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self {
-            queue,
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
 
     /// Runs a request and waits for its answer.
@@ -75,9 +72,7 @@ impl WriterThread {
         message: impl FnOnce(SyncSender<Result<T>>) -> Message,
     ) -> Result<T> {
         let (answer, answered) = sync_channel(1);
-        self.queue
-            .send(message(answer))
-            .map_err(|_| writer_gone())?;
+        self.queue.send(message(answer)).map_err(|_| writer_gone())?;
         answered.recv().map_err(|_| writer_gone())?
     }
 
@@ -98,11 +93,7 @@ impl WriterThread {
 
     /// Stops the writer after what it was asked before, and waits for it.
     pub(super) fn close(&self) {
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // Fails only where the thread is gone already.
             let _ = self.queue.send(Message::Close);
@@ -141,10 +132,7 @@ pub(super) fn job<T: Send + 'static>(
             Some(told)
         }
     };
-    Job {
-        weight,
-        act: Box::new(act),
-    }
+    Job { weight, act: Box::new(act) }
 }
 
 /// Says that the store is closed when the writer thread ends, by a panic too.
@@ -152,8 +140,7 @@ struct Closing(Arc<Published>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.0
-            .set_health(Health::ReadOnly("the store is closed".to_owned()));
+        self.0.set_health(Health::ReadOnly("the store is closed".to_owned()));
     }
 }
 

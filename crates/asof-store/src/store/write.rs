@@ -22,18 +22,14 @@ impl Store {
     pub fn commit(&self, request: CommitRequest) -> Result<Receipt> {
         let prepared = Prepared::new(request, self.inner.options.value_bytes_max);
         let weight = prepared.weight();
-        self.inner
-            .writer
-            .run(weight, |stage| stage.commit(prepared))
+        self.inner.writer.run(weight, |stage| stage.commit(prepared))
     }
 
     /// As [`commit`](Self::commit), without waiting: `done` is called from the writer thread.
     pub fn submit(&self, request: CommitRequest, done: Box<dyn FnOnce(Result<Receipt>) + Send>) {
         let prepared = Prepared::new(request, self.inner.options.value_bytes_max);
         let weight = prepared.weight();
-        self.inner
-            .writer
-            .enqueue(job(weight, |stage| stage.commit(prepared), done));
+        self.inner.writer.enqueue(job(weight, |stage| stage.commit(prepared), done));
     }
 
     /// Changes a pending commit. It keeps its id.
@@ -44,29 +40,17 @@ impl Store {
     /// [`commit`](Self::commit).
     pub fn amend(&self, id: Sequence, amendment: Amendment, by: Actor) -> Result<Receipt> {
         let by = by.checked()?;
-        let Amendment {
-            effective,
-            message,
-            writes,
-        } = amendment;
+        let Amendment { effective, message, writes } = amendment;
         prepare::check_texts("", message.as_deref().unwrap_or_default())?;
         if let Some(writes) = &writes {
             if writes.is_empty() {
-                return Err(Error::invalid(
-                    "the amended commit has no writes; cancel it instead",
-                ));
+                return Err(Error::invalid("the amended commit has no writes; cancel it instead"));
             }
             prepare::check_writes(writes, self.inner.options.value_bytes_max)?;
         }
         let writes = writes.map(prepare_writes);
-        let amendment = PreparedAmendment {
-            effective,
-            message,
-            writes,
-        };
-        self.inner
-            .writer
-            .run(0, move |stage| stage.amend(id, amendment, by))
+        let amendment = PreparedAmendment { effective, message, writes };
+        self.inner.writer.run(0, move |stage| stage.amend(id, amendment, by))
     }
 
     /// Cancels a pending commit, as if it had never been asked for.
@@ -76,10 +60,8 @@ impl Store {
     /// `NotFound`; `InThePast` where its time is no longer above `last`.
     pub fn cancel(&self, id: Sequence, by: Actor) -> Result<Commit> {
         let by = by.checked()?;
-        let (Place { effective, .. }, record) = self
-            .inner
-            .writer
-            .run(0, move |stage| stage.cancel(id, by))?;
+        let (Place { effective, .. }, record) =
+            self.inner.writer.run(0, move |stage| stage.cancel(id, by))?;
         log::commit(&self.scene().state, effective, id, record)
     }
 
@@ -91,9 +73,7 @@ impl Store {
     pub fn create_space(&self, name: &SpaceName, by: Actor) -> Result<SpaceInfo> {
         let by = by.checked()?;
         let name = name.clone();
-        self.inner
-            .writer
-            .run(0, move |stage| stage.create_space(&name, Importing::No, by))
+        self.inner.writer.run(0, move |stage| stage.create_space(&name, Importing::No, by))
     }
 
     /// Creates a space that is importing.
@@ -104,9 +84,7 @@ impl Store {
     pub fn create_importing_space(&self, name: &SpaceName, by: Actor) -> Result<SpaceInfo> {
         let by = by.checked()?;
         let name = name.clone();
-        self.inner.writer.run(0, move |stage| {
-            stage.create_space(&name, Importing::Yes, by)
-        })
+        self.inner.writer.run(0, move |stage| stage.create_space(&name, Importing::Yes, by))
     }
 
     /// Writes history into an importing space, in order. All of `commits` is durable on return,
@@ -120,9 +98,7 @@ impl Store {
         let commits = prepare_backfill(commits, self.inner.options.value_bytes_max)?;
         let weight = commits.iter().map(PreparedBackfill::weight).sum();
         let space = space.clone();
-        self.inner
-            .writer
-            .run(weight, move |stage| stage.import(&space, commits))
+        self.inner.writer.run(weight, move |stage| stage.import(&space, commits))
     }
 
     /// Takes an importing space live: one event in the log, at now.
@@ -133,9 +109,7 @@ impl Store {
     pub fn go_live(&self, name: &SpaceName, by: Actor) -> Result<Receipt> {
         let by = by.checked()?;
         let name = name.clone();
-        self.inner
-            .writer
-            .run(0, move |stage| stage.go_live(&name, by))
+        self.inner.writer.run(0, move |stage| stage.go_live(&name, by))
     }
 
     /// Changes what is kept of a space. Returns the floor that the policy leads to at present;
@@ -153,9 +127,7 @@ impl Store {
     ) -> Result<Timestamp> {
         let by = by.checked()?;
         let name = name.clone();
-        self.run_or_try(dry_run, move |stage| {
-            stage.set_retention(&name, retention, by)
-        })
+        self.run_or_try(dry_run, move |stage| stage.set_retention(&name, retention, by))
     }
 
     /// Sets the cap; nothing above `at` is read until it is cleared.
@@ -192,9 +164,7 @@ impl Store {
     /// `NotYetClosed`, `BelowFloor`, `AboveCap`, `Conflict` (the name is another owner's),
     /// `Invalid`, `TooLarge`.
     pub fn create_pin(&self, request: PinRequest) -> Result<Pin> {
-        self.inner
-            .writer
-            .run(0, move |stage| stage.create_pin(request))
+        self.inner.writer.run(0, move |stage| stage.create_pin(request))
     }
 
     /// Releases a pin.
@@ -215,9 +185,7 @@ impl Store {
     /// `Conflict` where the name is taken, `Invalid`.
     pub fn create_token(&self, token: Token, by: Actor) -> Result<()> {
         let by = by.checked()?;
-        self.inner
-            .writer
-            .run(0, move |stage| stage.create_token(token, by))
+        self.inner.writer.run(0, move |stage| stage.create_token(token, by))
     }
 
     /// Forgets a token; it stops working at once.
@@ -228,9 +196,7 @@ impl Store {
     pub fn revoke_token(&self, name: &str, by: Actor) -> Result<()> {
         let by = by.checked()?;
         let name = name.to_owned();
-        self.inner
-            .writer
-            .run(0, move |stage| stage.revoke_token(&name, by))
+        self.inner.writer.run(0, move |stage| stage.revoke_token(&name, by))
     }
 
     /// Accepts the wall clock as it is now, after it had jumped, and takes writes again.
@@ -240,9 +206,7 @@ impl Store {
     /// `Conflict` where the clock is not in doubt.
     pub fn accept_clock(&self, by: Actor) -> Result<StoreTime> {
         let by = by.checked()?;
-        self.inner
-            .writer
-            .ask(|answer| Message::AcceptClock(by, answer))?;
+        self.inner.writer.ask(|answer| Message::AcceptClock(by, answer))?;
         Ok(self.time())
     }
 }
@@ -256,10 +220,7 @@ impl Store {
     ) -> Result<T> {
         match dry_run {
             DryRun::No => self.inner.writer.run(0, request),
-            DryRun::Yes => self
-                .inner
-                .writer
-                .run(0, move |stage| stage.attempt(request)),
+            DryRun::Yes => self.inner.writer.run(0, move |stage| stage.attempt(request)),
         }
     }
 }

@@ -35,42 +35,26 @@ pub(crate) fn diff(
     };
     let rows = later.scene.rows.as_ref();
     // Nothing after the later moment matters here, so nothing is looked for.
-    let walk = Walk {
-        rows,
-        moments: &[to, from],
-        through: to,
-        values: WithValues::Omit,
-    };
-    let mut page = DiffPage {
-        entries: Vec::new(),
-        next: None,
-    };
+    let walk = Walk { rows, moments: &[to, from], through: to, values: WithValues::Omit };
+    let mut page = DiffPage { entries: Vec::new(), next: None };
     let mut looked_at = 0;
-    walk.run(
-        start,
-        &keys::versions_end(ground.id),
-        &mut |mut seen: Seen| {
-            looked_at += 1;
-            let after = seen.at(0).and_then(|found| found.content);
-            let before = seen.at(1).and_then(|found| found.content);
-            if before == after {
-                if looked_at < PAGE_KEYS_LOOKED_AT {
-                    return ControlFlow::Continue(());
-                }
-                page.next = Some(seen.key);
-                return ControlFlow::Break(());
+    walk.run(start, &keys::versions_end(ground.id), &mut |mut seen: Seen| {
+        looked_at += 1;
+        let after = seen.at(0).and_then(|found| found.content);
+        let before = seen.at(1).and_then(|found| found.content);
+        if before == after {
+            if looked_at < PAGE_KEYS_LOOKED_AT {
+                return ControlFlow::Continue(());
             }
-            if page.entries.len() == limit {
-                page.next = page.entries.last().map(|last| last.key.clone());
-                return ControlFlow::Break(());
-            }
-            page.entries.push(DiffEntry {
-                key: seen.key,
-                before,
-                after,
-            });
-            ControlFlow::Continue(())
-        },
-    )?;
+            page.next = Some(seen.key);
+            return ControlFlow::Break(());
+        }
+        if page.entries.len() == limit {
+            page.next = page.entries.last().map(|last| last.key.clone());
+            return ControlFlow::Break(());
+        }
+        page.entries.push(DiffEntry { key: seen.key, before, after });
+        ControlFlow::Continue(())
+    })?;
     Ok(page)
 }

@@ -18,10 +18,7 @@ pub(super) fn history(
     range: &HistoryRange,
 ) -> Result<HistoryPage> {
     let versions = VersionsOf::new(ground.id, key);
-    let mut page = HistoryPage {
-        versions: Vec::new(),
-        next: None,
-    };
+    let mut page = HistoryPage { versions: Vec::new(), next: None };
     let upto = match range.before {
         None => view.as_of,
         Some(before) => match before.prev() {
@@ -38,10 +35,7 @@ pub(super) fn history(
     let lowest = range.from.max(ground.readable.floor());
     let mut until = first_after(rows, &versions, upto, view.known_through())?;
     let (from, end) = (versions.at(upto), versions.end());
-    let bounds = (
-        Bound::Included(from.as_slice()),
-        Bound::Excluded(end.as_slice()),
-    );
+    let bounds = (Bound::Included(from.as_slice()), Bound::Excluded(end.as_slice()));
     let mut outcome = Ok(());
     rows.scan(bounds, Direction::Forward, &mut |row, value| {
         match version(view, ground, row, value, until) {
@@ -77,28 +71,15 @@ fn version(
     value: &[u8],
     until: Option<Timestamp>,
 ) -> Result<HistoryVersion> {
-    let VersionRow {
-        effective,
-        sequence,
-        ..
-    } = VersionRow::parse(row)?;
+    let VersionRow { effective, sequence, .. } = VersionRow::parse(row)?;
     let content = match VersionValue::decode(value)? {
         VersionValue::Deleted => None,
-        VersionValue::Put {
-            hash,
-            content_type,
-            bytes,
-        } => Some(Content {
+        VersionValue::Put { hash, content_type, bytes } => Some(Content {
             hash,
             content_type: stored_content_type(content_type)?,
             bytes: bytes.len() as u64,
         }),
     };
     let validity = view.validity(ground, effective, until);
-    Ok(HistoryVersion {
-        validity,
-        effective,
-        commit: sequence,
-        content,
-    })
+    Ok(HistoryVersion { validity, effective, commit: sequence, content })
 }

@@ -43,10 +43,7 @@ pub(crate) fn log(scene: &Scene, latest: Timestamp, range: &LogRange) -> Result<
             ),
         ));
     }
-    let filter = Filter {
-        spaces: range.spaces.as_deref(),
-        backfilled: Backfilled::OfLiveSpaces,
-    };
+    let filter = Filter { spaces: range.spaces.as_deref(), backfilled: Backfilled::OfLiveSpaces };
     page(scene, range.after, latest, range.limit, &filter)
 }
 
@@ -68,10 +65,7 @@ pub(crate) fn pending(
     limit: usize,
 ) -> Result<LogPage> {
     let after = after.max(Cursor::after_snapshot(closed, 0));
-    let filter = Filter {
-        spaces: None,
-        backfilled: Backfilled::Never,
-    };
+    let filter = Filter { spaces: None, backfilled: Backfilled::Never };
     page(scene, after, Timestamp::MAX, limit, &filter)
 }
 
@@ -84,43 +78,32 @@ pub(crate) fn page(
     filter: &Filter<'_>,
 ) -> Result<LogPage> {
     check_limit(limit)?;
-    let mut page = LogPage {
-        commits: Vec::new(),
-        next: None,
-    };
+    let mut page = LogPage { commits: Vec::new(), next: None };
     if after.effective > upto {
         return Ok(page);
     }
     let start = keys::log(after.effective, after.sequence);
     let end = keys::log(upto, Sequence::MAX);
-    let range = (
-        Bound::Excluded(start.as_slice()),
-        Bound::Included(end.as_slice()),
-    );
+    let range = (Bound::Excluded(start.as_slice()), Bound::Included(end.as_slice()));
     let (mut outcome, mut looked_at, mut last) = (Ok(()), 0, after);
-    scene
-        .rows
-        .scan(range, Direction::Forward, &mut |key, row| {
-            if page.commits.len() == limit || looked_at == PAGE_COMMITS_LOOKED_AT {
-                page.next = Some(last);
-                return ControlFlow::Break(());
+    scene.rows.scan(range, Direction::Forward, &mut |key, row| {
+        if page.commits.len() == limit || looked_at == PAGE_COMMITS_LOOKED_AT {
+            page.next = Some(last);
+            return ControlFlow::Break(());
+        }
+        looked_at += 1;
+        match taken(&scene.state, key, row, filter) {
+            Ok((place, commit)) => {
+                last = Cursor { control: after.control, ..place };
+                page.commits.extend(commit);
+                ControlFlow::Continue(())
             }
-            looked_at += 1;
-            match taken(&scene.state, key, row, filter) {
-                Ok((place, commit)) => {
-                    last = Cursor {
-                        control: after.control,
-                        ..place
-                    };
-                    page.commits.extend(commit);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    outcome = Err(error);
-                    ControlFlow::Break(())
-                }
+            Err(error) => {
+                outcome = Err(error);
+                ControlFlow::Break(())
             }
-        })?;
+        }
+    })?;
     outcome?;
     Ok(page)
 }
@@ -132,11 +115,7 @@ fn taken(
     filter: &Filter<'_>,
 ) -> Result<(Cursor, Option<Commit>)> {
     let (effective, sequence) = keys::parse_log(key)?;
-    let place = Cursor {
-        effective,
-        sequence,
-        control: 0,
-    };
+    let place = Cursor { effective, sequence, control: 0 };
     let record = LogRecord::decode(row)?;
     if record.backfilled && filter.backfilled == Backfilled::Never {
         return Ok((place, None));
@@ -159,10 +138,7 @@ fn is_live(state: &State, commit: &Commit) -> bool {
 fn touches(commit: &Commit, spaces: &[SpaceName]) -> bool {
     let source = commit.source.iter().map(|source| &source.space);
     let written = commit.writes.iter().map(|write| &write.space);
-    written
-        .chain(&commit.opened)
-        .chain(source)
-        .any(|space| spaces.contains(space))
+    written.chain(&commit.opened).chain(source).any(|space| spaces.contains(space))
 }
 
 /// One commit by its id.
@@ -171,10 +147,7 @@ pub(crate) fn by_id(scene: &Scene, id: Sequence) -> Result<Commit> {
     let place = state::get(rows, &keys::sequence(id))?
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no commit {id}")))?;
     if place.is_empty() {
-        return Err(Error::new(
-            ErrorKind::NotFound,
-            format!("commit {id} was cancelled"),
-        ));
+        return Err(Error::new(ErrorKind::NotFound, format!("commit {id} was cancelled")));
     }
     let effective = rows::decode_moment(&place, "commit id")?;
     let row = state::get(rows, &keys::log(effective, id))?
@@ -209,27 +182,16 @@ pub(crate) fn commit(
         .into_iter()
         .map(|write| {
             let space = state.name_of(write.space)?.clone();
-            Ok(CommitWrite {
-                space,
-                key: write.key,
-                content: write.content,
-            })
+            Ok(CommitWrite { space, key: write.key, content: write.content })
         })
         .collect::<Result<_>>()?;
-    let opened = record
-        .opened
-        .iter()
-        .map(|id| state.name_of(*id).cloned())
-        .collect::<Result<_>>()?;
+    let opened =
+        record.opened.iter().map(|id| state.name_of(*id).cloned()).collect::<Result<_>>()?;
     let source = record
         .source
         .map(|source| {
             let space = state.name_of(source.space)?.clone();
-            Ok::<_, Error>(Source {
-                space,
-                id: source.id,
-                at: source.at,
-            })
+            Ok::<_, Error>(Source { space, id: source.id, at: source.at })
         })
         .transpose()?;
     Ok(Commit {

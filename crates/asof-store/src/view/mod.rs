@@ -61,12 +61,7 @@ impl View {
             }
             AsOf::Preview(at) => (at, Certainty::Preview),
         };
-        Ok(Self {
-            scene,
-            closed,
-            as_of,
-            certainty,
-        })
+        Ok(Self { scene, closed, as_of, certainty })
     }
 
     /// The moment it shows.
@@ -101,16 +96,9 @@ impl View {
     /// As [`get`](Self::get); one key's error fails them all.
     pub fn get_many(&self, keys: &[(SpaceName, Key)]) -> Result<Vec<Read<Option<Version>>>> {
         if keys.len() > MULTI_KEYS_MAX {
-            return Err(Error::too_large(
-                "the read",
-                keys.len(),
-                MULTI_KEYS_MAX,
-                "keys",
-            ));
+            return Err(Error::too_large("the read", keys.len(), MULTI_KEYS_MAX, "keys"));
         }
-        keys.iter()
-            .map(|(space, key)| self.get(space, key))
-            .collect()
+        keys.iter().map(|(space, key)| self.get(space, key)).collect()
     }
 
     /// The keys of a range that hold a value, in order, a page at a time. The page's validity
@@ -206,12 +194,7 @@ pub(crate) fn check_limit(limit: usize) -> Result<()> {
     match limit {
         0 => Err(Error::invalid("limit is 0; a page has at least one entry")),
         1..=PAGE_ENTRIES_MAX => Ok(()),
-        _ => Err(Error::too_large(
-            "the page",
-            limit,
-            PAGE_ENTRIES_MAX,
-            "entries",
-        )),
+        _ => Err(Error::too_large("the page", limit, PAGE_ENTRIES_MAX, "entries")),
     }
 }
 

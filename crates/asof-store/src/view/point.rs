@@ -31,25 +31,14 @@ pub(super) fn get(view: &View, ground: &Ground, key: &Key) -> Result<Read<Option
     view.scene.rows.around(versions.row(), &mut at, before)?;
     let until = until?.filter(|until| *until <= through);
     let (from, value) = present?.unwrap_or((ground.readable.floor(), None));
-    Ok(Read {
-        value,
-        validity: view.validity(ground, from, until),
-    })
+    Ok(Read { value, validity: view.validity(ground, from, until) })
 }
 
 fn version(row: &[u8], value: &[u8]) -> Result<(Timestamp, Option<Version>)> {
-    let VersionRow {
-        effective,
-        sequence,
-        ..
-    } = VersionRow::parse(row)?;
+    let VersionRow { effective, sequence, .. } = VersionRow::parse(row)?;
     let version = match VersionValue::decode(value)? {
         VersionValue::Deleted => None,
-        VersionValue::Put {
-            hash,
-            content_type,
-            bytes,
-        } => Some(Version {
+        VersionValue::Put { hash, content_type, bytes } => Some(Version {
             effective,
             commit: sequence,
             hash,
@@ -71,10 +60,7 @@ pub(super) fn first_after(
         return Ok(None);
     }
     let (newest, oldest) = (versions.at(through), versions.at(at));
-    let range = (
-        Bound::Included(newest.as_slice()),
-        Bound::Excluded(oldest.as_slice()),
-    );
+    let range = (Bound::Included(newest.as_slice()), Bound::Excluded(oldest.as_slice()));
     let mut found = Ok(None);
     rows.scan(range, Direction::Backward, &mut |row, _| {
         found = VersionRow::parse(row).map(|row| Some(row.effective));

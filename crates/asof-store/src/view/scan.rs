@@ -28,21 +28,10 @@ pub(super) fn scan(view: &View, ground: &Ground, range: &ScanRange) -> Result<Re
         values: range.values,
     };
     let mut page = Page::new(view, ground, range);
-    walk.run(start, &keys::versions_end(ground.id), &mut |seen| {
-        page.take(seen)
-    })?;
-    let Page {
-        from,
-        until,
-        entries,
-        next,
-        ..
-    } = page;
+    walk.run(start, &keys::versions_end(ground.id), &mut |seen| page.take(seen))?;
+    let Page { from, until, entries, next, .. } = page;
     let validity = view.validity(ground, from, until);
-    Ok(Read {
-        value: ScanPage { entries, next },
-        validity,
-    })
+    Ok(Read { value: ScanPage { entries, next }, validity })
 }
 
 struct Page<'a> {

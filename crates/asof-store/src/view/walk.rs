@@ -71,16 +71,15 @@ impl Walk<'_> {
             let mut jump = None;
             let mut outcome = Ok(());
             let range = (Bound::Included(position.as_slice()), Bound::Excluded(end));
-            self.rows
-                .scan(range, Direction::Forward, &mut |row, value| {
-                    match self.step(&mut present, row, value, visit) {
-                        Ok(Step::On) => return ControlFlow::Continue(()),
-                        Ok(Step::Jump(to)) => jump = Some(to),
-                        Ok(Step::Stop) => present = None,
-                        Err(error) => outcome = Err(error),
-                    }
-                    ControlFlow::Break(())
-                })?;
+            self.rows.scan(range, Direction::Forward, &mut |row, value| {
+                match self.step(&mut present, row, value, visit) {
+                    Ok(Step::On) => return ControlFlow::Continue(()),
+                    Ok(Step::Jump(to)) => jump = Some(to),
+                    Ok(Step::Stop) => present = None,
+                    Err(error) => outcome = Err(error),
+                }
+                ControlFlow::Break(())
+            })?;
             outcome?;
             match jump {
                 Some(to) => position = to,
@@ -101,20 +100,9 @@ impl Walk<'_> {
         visit: &mut dyn FnMut(Seen) -> ControlFlow<()>,
     ) -> Result<Step> {
         let version = VersionRow::parse(row)?;
-        if present
-            .as_ref()
-            .is_none_or(|present| present.escaped != version.escaped)
-        {
-            let seen = Seen {
-                key: version.key()?,
-                found: Vec::new(),
-                until: None,
-            };
-            let next = Present {
-                escaped: version.escaped.to_vec(),
-                seen,
-                idle: 0,
-            };
+        if present.as_ref().is_none_or(|present| present.escaped != version.escaped) {
+            let seen = Seen { key: version.key()?, found: Vec::new(), until: None };
+            let next = Present { escaped: version.escaped.to_vec(), seen, idle: 0 };
             if let Some(done) = present.replace(next)
                 && visit(done.seen).is_break()
             {
@@ -131,14 +119,10 @@ impl Walk<'_> {
     fn look(&self, key: &mut Present, version: &VersionRow<'_>, value: &[u8]) -> Result<Step> {
         let seen = &mut key.seen;
         let wanted = self.moments.get(seen.found.len()..).unwrap_or_default();
-        let answers = wanted
-            .iter()
-            .take_while(|moment| version.effective <= **moment)
-            .count();
+        let answers = wanted.iter().take_while(|moment| version.effective <= **moment).count();
         if answers > 0 {
             let found = found(version, value, self.values)?;
-            seen.found
-                .extend(core::iter::repeat_n(Some(found), answers));
+            seen.found.extend(core::iter::repeat_n(Some(found), answers));
             key.idle = 0;
             return Ok(Step::On);
         }
@@ -179,17 +163,9 @@ impl Seen {
 fn found(version: &VersionRow<'_>, value: &[u8], values: WithValues) -> Result<Found> {
     let (content, value) = match VersionValue::decode(value)? {
         VersionValue::Deleted => (None, None),
-        VersionValue::Put {
-            hash,
-            content_type,
-            bytes,
-        } => {
+        VersionValue::Put { hash, content_type, bytes } => {
             let content_type = stored_content_type(content_type)?;
-            let content = Content {
-                hash,
-                content_type,
-                bytes: bytes.len() as u64,
-            };
+            let content = Content { hash, content_type, bytes: bytes.len() as u64 };
             let value = match values {
                 WithValues::Include => Some(Bytes::copy_from_slice(bytes)),
                 WithValues::Omit => None,
@@ -197,10 +173,5 @@ fn found(version: &VersionRow<'_>, value: &[u8], values: WithValues) -> Result<F
             (Some(content), value)
         }
     };
-    Ok(Found {
-        effective: version.effective,
-        commit: version.sequence,
-        content,
-        value,
-    })
+    Ok(Found { effective: version.effective, commit: version.sequence, content, value })
 }

@@ -23,16 +23,10 @@ fn filled() -> Stepped {
     let world = Stepped::new(at(START));
     for n in 0..20 {
         let value = n.to_string().repeat(100);
-        world
-            .store
-            .commit(now(vec![put("a", &format!("k{}", n % 6), &value)]))
-            .unwrap();
+        world.store.commit(now(vec![put("a", &format!("k{}", n % 6), &value)])).unwrap();
     }
     let soon = at(START).saturating_add(60 * SECOND);
-    world
-        .store
-        .commit(later(soon, vec![put("a", "pending", "1")]))
-        .unwrap();
+    world.store.commit(later(soon, vec![put("a", "pending", "1")])).unwrap();
     world
 }
 
@@ -41,31 +35,17 @@ fn restore(mut backup: &[u8], dir: &std::path::Path, options: &Options) -> asof_
 }
 
 fn page(store: &Store, as_of: AsOf) -> String {
-    let range = ScanRange {
-        prefix: String::new(),
-        after: None,
-        limit: 1_000,
-        values: WithValues::Include,
-    };
-    let page = store
-        .view(as_of)
-        .unwrap()
-        .scan(&space("a"), &range)
-        .unwrap()
-        .value;
-    let rows = page
-        .entries
-        .into_iter()
-        .map(|entry| (entry.key, entry.effective, entry.value));
+    let range =
+        ScanRange { prefix: String::new(), after: None, limit: 1_000, values: WithValues::Include };
+    let page = store.view(as_of).unwrap().scan(&space("a"), &range).unwrap().value;
+    let rows = page.entries.into_iter().map(|entry| (entry.key, entry.effective, entry.value));
     format!("{:?}", rows.collect::<Vec<_>>())
 }
 
 #[test]
 fn a_backup_taken_while_writers_go_on_is_one_moment() {
     let world = World::new();
-    world
-        .commit(now(vec![put("a", "x", "0"), put("a", "y", "0")]))
-        .unwrap();
+    world.commit(now(vec![put("a", "x", "0"), put("a", "y", "0")])).unwrap();
     let stop = AtomicBool::new(false);
     let (bytes, summary) = std::thread::scope(|threads| {
         let writer = threads.spawn(|| {
@@ -74,9 +54,7 @@ fn a_backup_taken_while_writers_go_on_is_one_moment() {
                 n += 1;
                 // Both or neither: a backup in between would tear them apart.
                 let n = n.to_string();
-                world
-                    .commit(now(vec![put("a", "x", &n), put("a", "y", &n)]))
-                    .unwrap();
+                world.commit(now(vec![put("a", "x", &n), put("a", "y", &n)])).unwrap();
             }
         });
         let mut bytes = Vec::new();
@@ -95,11 +73,7 @@ fn a_backup_taken_while_writers_go_on_is_one_moment() {
     assert_eq!(page(&restored, at_closed), page(&world.store, at_closed));
     let [x, y] = ["x", "y"].map(|name| {
         let view = restored.view(AsOf::Latest).unwrap();
-        view.get(&space("a"), &crate::world::key(name))
-            .unwrap()
-            .value
-            .unwrap()
-            .bytes
+        view.get(&space("a"), &crate::world::key(name)).unwrap().value.unwrap().bytes
     });
     assert_eq!(x, y);
 }
@@ -124,25 +98,14 @@ fn a_restore_opens_a_new_epoch_above_wall_time() {
     let bytes = backup(&world.store);
     let told = world.pass(30 * SECOND);
     let dir = tempfile::tempdir().unwrap();
-    let settings = Options {
-        random: std::sync::Arc::new(SeededRandom::new(99)),
-        ..options(&world.clock)
-    };
+    let settings =
+        Options { random: std::sync::Arc::new(SeededRandom::new(99)), ..options(&world.clock) };
     restore(&bytes, dir.path(), &settings).unwrap();
     let restored = Store::open(dir.path(), settings).unwrap();
     let time = restored.time();
     assert_ne!(time.epoch, world.store.time().epoch);
-    assert!(
-        time.closed >= told,
-        "nothing that was told after the backup is taken up again"
-    );
-    assert!(
-        restored
-            .commit(now(vec![put("a", "k0", "new")]))
-            .unwrap()
-            .effective
-            > told
-    );
+    assert!(time.closed >= told, "nothing that was told after the backup is taken up again");
+    assert!(restored.commit(now(vec![put("a", "k0", "new")])).unwrap().effective > told);
     let log = restored.control_log(0, 100).unwrap();
     assert_eq!(log.last().unwrap().action.as_str(), "store-restored");
     // What was scheduled is still to come.
@@ -161,11 +124,7 @@ fn a_damaged_or_cut_backup_is_refused_and_leaves_no_store() {
         let error = restore(bytes, &dir, &settings).expect_err(story);
         let kinds = [ErrorKind::Corrupt, ErrorKind::Invalid];
         assert!(kinds.contains(&error.kind()), "{story}: {error}");
-        assert_eq!(
-            std::fs::read_dir(&dir).unwrap().count(),
-            0,
-            "{story}: something is left"
-        );
+        assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "{story}: something is left");
     };
     for offset in (0..bytes.len()).step_by(bytes.len() / 60 + 1) {
         let mut damaged = bytes.clone();
@@ -174,10 +133,7 @@ fn a_damaged_or_cut_backup_is_refused_and_leaves_no_store() {
         refused(&bytes[..offset], &format!("cut at {offset}"));
     }
     refused(&bytes[..bytes.len() - 1], "its last byte is missing");
-    refused(
-        b"%PDF-1.7 this is something else, and long enough to be read",
-        "foreign",
-    );
+    refused(b"%PDF-1.7 this is something else, and long enough to be read", "foreign");
     restore(&bytes, &dir, &settings).unwrap();
 }
 
@@ -217,21 +173,13 @@ fn a_restore_that_was_cut_short_is_not_taken_for_a_store() {
     // Killed between two frames: whoever reports progress goes away.
     let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut source = bytes.as_slice();
-        let _ = Store::restore(
-            &mut source,
-            dir.path(),
-            &settings,
-            actor("test"),
-            &mut |_| panic!("gone"),
-        );
+        let _ = Store::restore(&mut source, dir.path(), &settings, actor("test"), &mut |_| {
+            panic!("gone")
+        });
     }));
     assert!(killed.is_err());
     let store = Store::open(dir.path(), settings).unwrap();
-    assert!(
-        store.spaces().is_empty(),
-        "a new store, not a part of another: {:?}",
-        store.spaces()
-    );
+    assert!(store.spaces().is_empty(), "a new store, not a part of another: {:?}", store.spaces());
 }
 
 #[test]

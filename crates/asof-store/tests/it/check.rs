@@ -41,31 +41,19 @@ impl Run {
 
     fn floor(&self, space: &SpaceName) -> Timestamp {
         let known = self.oracle.spaces.get(space);
-        known
-            .and_then(|space| space.floor)
-            .unwrap_or(Timestamp::MIN)
+        known.and_then(|space| space.floor).unwrap_or(Timestamp::MIN)
     }
 
     /// Whether a space can be read at a moment; where not, the store says plainly why.
     fn is_readable(&mut self, space: &SpaceName, at: Timestamp) -> bool {
         let time = self.world.store.time();
         let key = self.key();
-        let asked = self
-            .world
-            .store
-            .view(AsOf::At(at))
-            .and_then(|view| view.get(space, &key));
+        let asked = self.world.store.view(AsOf::At(at)).and_then(|view| view.get(space, &key));
         let kind = asked.as_ref().map(|_| ()).map_err(asof_store::Error::kind);
-        let importing = self
-            .oracle
-            .spaces
-            .get(space)
-            .is_none_or(|space| space.importing);
+        let importing = self.oracle.spaces.get(space).is_none_or(|space| space.importing);
         let floor = self.floor(space);
         let expected = if at > time.closed {
-            Err(ErrorKind::NotYetClosed {
-                closed: time.closed,
-            })
+            Err(ErrorKind::NotYetClosed { closed: time.closed })
         } else if let Some(cap) = time.cap.filter(|cap| at > *cap) {
             Err(ErrorKind::AboveCap { cap })
         } else if importing {
@@ -83,71 +71,40 @@ impl Run {
         let view = self.world.store.view(AsOf::At(as_of)).expect("readable");
         let read = view.get(space, key).expect("readable");
         let expected = self.oracle.at(space, key, as_of);
-        let found = read
-            .value
-            .map(|v| ((v.effective, v.commit), v.bytes.to_vec()));
-        let wanted = expected
-            .value()
-            .map(|(place, value)| (place, value.clone()));
+        let found = read.value.map(|v| ((v.effective, v.commit), v.bytes.to_vec()));
+        let wanted = expected.value().map(|(place, value)| (place, value.clone()));
         assert_eq!(found, wanted, "{space}/{key} at {as_of:?}");
         let validity = read.validity.expect("a closed read");
         self.check_validity(space, std::slice::from_ref(&expected), as_of, validity);
         self.oracle.assert_unchanged(space, key, validity);
         let question = Question::Get(space.clone(), key.clone());
         let answer = question.ask(&self.world.store, as_of).expect("readable");
-        self.recorder
-            .note(&self.world.store, &question, as_of, answer);
+        self.recorder.note(&self.world.store, &question, as_of, answer);
     }
 
     /// A validity is as wide as what is closed and kept allows, and no wider.
     fn check_validity(&self, space: &SpaceName, keys: &[At], as_of: Timestamp, found: Validity) {
         let (floor, closed) = (self.floor(space), self.world.closed());
         if as_of < floor {
-            assert_eq!(
-                found,
-                Validity::instant(as_of),
-                "an instant speaks for itself alone"
-            );
+            assert_eq!(found, Validity::instant(as_of), "an instant speaks for itself alone");
             return;
         }
-        let next = keys
-            .iter()
-            .filter_map(|key| key.next)
-            .filter(|next| *next <= closed)
-            .min();
+        let next = keys.iter().filter_map(|key| key.next).filter(|next| *next <= closed).min();
         let end = next.map_or(End::Through(closed), End::Until);
         assert_eq!(found.end(), end, "at {as_of:?}");
-        let written = |at: &At| {
-            at.version
-                .as_ref()
-                .map_or(Timestamp::MIN, |(place, _)| place.0)
-        };
+        let written = |at: &At| at.version.as_ref().map_or(Timestamp::MIN, |(place, _)| place.0);
         let wanted = keys.iter().map(written).max().unwrap_or(Timestamp::MIN);
         let from = found.from();
         if from != wanted {
-            assert_eq!(
-                from, floor,
-                "it begins where something was written, or at the floor"
-            );
-            assert!(
-                wanted < floor,
-                "nothing was written between {from:?} and {wanted:?}"
-            );
+            assert_eq!(from, floor, "it begins where something was written, or at the floor");
+            assert!(wanted < floor, "nothing was written between {from:?} and {wanted:?}");
         }
     }
 
     fn check_scan(&mut self, space: &SpaceName, as_of: Timestamp) {
-        let prefix = self
-            .dice
-            .pick(&["", "", "k", "k/", "k\0", "m", "zz"])
-            .copied()
-            .unwrap_or("");
+        let prefix = self.dice.pick(&["", "", "k", "k/", "k\0", "m", "zz"]).copied().unwrap_or("");
         let limit = 1 + self.dice.index(4);
-        let mut after = if self.dice.one_in(3) {
-            Some(self.key())
-        } else {
-            None
-        };
+        let mut after = if self.dice.one_in(3) { Some(self.key()) } else { None };
         loop {
             let question = Question::Scan {
                 space: space.clone(),
@@ -157,8 +114,7 @@ impl Run {
             };
             let next = self.check_page(space, prefix, after.as_ref(), limit, as_of);
             let answer = question.ask(&self.world.store, as_of).expect("readable");
-            self.recorder
-                .note(&self.world.store, &question, as_of, answer);
+            self.recorder.note(&self.world.store, &question, as_of, answer);
             match next {
                 Some(next) => after = Some(next),
                 None => return,
@@ -188,15 +144,11 @@ impl Run {
                 continue;
             }
             let at = self.oracle.at(space, &key, as_of);
-            let value = at
-                .value()
-                .map(|(place, value)| (key.clone(), place, value.clone()));
+            let value = at.value().map(|(place, value)| (key.clone(), place, value.clone()));
             covered.push((key, at));
             if let Some(value) = value {
                 if entries.len() == limit {
-                    next = entries
-                        .last()
-                        .map(|(key, ..): &(Key, Place, Vec<u8>)| key.clone());
+                    next = entries.last().map(|(key, ..): &(Key, Place, Vec<u8>)| key.clone());
                     break;
                 }
                 entries.push(value);
@@ -230,17 +182,9 @@ impl Run {
     fn check_history(&mut self, space: &SpaceName, key: &Key, as_of: Timestamp) {
         let floor = self.floor(space);
         let view = self.world.store.view(AsOf::At(as_of)).expect("readable");
-        let from = if self.dice.one_in(2) {
-            Timestamp::MIN
-        } else {
-            self.moment()
-        };
+        let from = if self.dice.one_in(2) { Timestamp::MIN } else { self.moment() };
         let limit = 1 + self.dice.index(4);
-        let mut range = HistoryRange {
-            from,
-            before: None,
-            limit,
-        };
+        let mut range = HistoryRange { from, before: None, limit };
         let mut found = Vec::new();
         loop {
             let page = view.history(space, key, &range).expect("readable");
@@ -272,10 +216,7 @@ impl Run {
         if found.len() + 1 == wanted.len() && wanted.last().is_some_and(is_spare) {
             wanted.pop();
         }
-        assert_eq!(
-            found, wanted,
-            "history of {space}/{key} from {from:?} at {as_of:?}"
-        );
+        assert_eq!(found, wanted, "history of {space}/{key} from {from:?} at {as_of:?}");
     }
 
     fn check_diff(&mut self, space: &SpaceName, one: Timestamp) {
@@ -286,10 +227,7 @@ impl Run {
         let (from, to) = (one.min(other), one.max(other));
         let (mut found, mut after, limit) = (Vec::new(), None, 1 + self.dice.index(3));
         loop {
-            let page = self
-                .world
-                .store
-                .diff(space, from, to, after.as_ref(), limit);
+            let page = self.world.store.diff(space, from, to, after.as_ref(), limit);
             let page = page.expect("readable");
             found.extend(page.entries.into_iter().map(|entry| {
                 let hash = |content: Option<Content>| content.map(|content| content.hash);
@@ -308,9 +246,7 @@ impl Run {
             let (before, after) = (hash(&key, from), hash(&key, to));
             (key, before, after)
         });
-        let wanted: Vec<_> = states
-            .filter(|(_, before, after)| before != after)
-            .collect();
+        let wanted: Vec<_> = states.filter(|(_, before, after)| before != after).collect();
         assert_eq!(found, wanted, "diff of {space} from {from:?} to {to:?}");
     }
 
@@ -326,11 +262,7 @@ impl Run {
             floor => Cursor::after_snapshot(floor, 0),
         };
         let limit = 1 + self.dice.index(5);
-        let mut range = LogRange {
-            after: start,
-            spaces: None,
-            limit,
-        };
+        let mut range = LogRange { after: start, spaces: None, limit };
         let mut found = Vec::new();
         loop {
             let page = self.world.store.log(&range).expect("readable");
@@ -351,19 +283,13 @@ impl Run {
         for commit in found {
             let place = (commit.effective, commit.id);
             let known = self.oracle.commits.get(&place).expect("it is known");
-            assert_eq!(
-                (commit.backfilled, &commit.opened),
-                (known.backfilled, &known.opened)
-            );
+            assert_eq!((commit.backfilled, &commit.opened), (known.backfilled, &known.opened));
             assert_eq!(commit.message, known.message);
             let hashes = known.writes.iter().map(|(space, key, value)| {
                 let content = value.as_ref().map(|v| (ContentHash::of(v), v.len() as u64));
                 (space.clone(), key.clone(), content)
             });
-            let found = commit
-                .writes
-                .into_iter()
-                .map(|w| (w.space, w.key, w.content));
+            let found = commit.writes.into_iter().map(|w| (w.space, w.key, w.content));
             assert!(found.eq(hashes), "commit {place:?}");
         }
     }
@@ -374,11 +300,7 @@ impl Run {
         let (mut after, mut found) = (Cursor::START, Vec::new());
         loop {
             let page = self.world.store.pending(after, limit).expect("readable");
-            found.extend(
-                page.commits
-                    .iter()
-                    .map(|commit| (commit.effective, commit.id)),
-            );
+            found.extend(page.commits.iter().map(|commit| (commit.effective, commit.id)));
             match page.next {
                 Some(next) => after = next,
                 None => break,

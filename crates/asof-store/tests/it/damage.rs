@@ -18,10 +18,7 @@ fn closed_file() -> (Arc<ManualClock>, Vec<u8>, Vec<String>) {
     let world = Stepped::new(at(START));
     for n in 0..30 {
         let value = format!("{n} {}", "x".repeat(200));
-        let writes = vec![
-            put("a", &format!("k{}", n % 7), &value),
-            put("b", "k", &value),
-        ];
+        let writes = vec![put("a", &format!("k{}", n % 7), &value), put("b", "k", &value)];
         world.store.commit(now(writes)).unwrap();
     }
     let answers = answers(&world.store).map(Result::unwrap).collect();
@@ -32,38 +29,19 @@ fn closed_file() -> (Arc<ManualClock>, Vec<u8>, Vec<String>) {
 
 /// Everything that can be read, each by a question of its own.
 fn answers(store: &Store) -> impl Iterator<Item = asof_store::Result<String>> {
-    let view = store
-        .view(AsOf::At(at(START + 40)))
-        .or_else(|_| store.view(AsOf::Latest));
+    let view = store.view(AsOf::At(at(START + 40))).or_else(|_| store.view(AsOf::Latest));
     let view = view.expect("it is open");
-    let names = (0..7)
-        .map(|n| ("a", format!("k{n}")))
-        .chain([("b", "k".to_owned())]);
-    let page = ScanRange {
-        prefix: String::new(),
-        after: None,
-        limit: 100,
-        values: WithValues::Include,
-    };
-    let all = HistoryRange {
-        from: Timestamp::MIN,
-        before: None,
-        limit: 100,
-    };
-    let scan = view
-        .scan(&space("a"), &page)
-        .map(|read| format!("{:?}", read.value));
+    let names = (0..7).map(|n| ("a", format!("k{n}"))).chain([("b", "k".to_owned())]);
+    let page =
+        ScanRange { prefix: String::new(), after: None, limit: 100, values: WithValues::Include };
+    let all = HistoryRange { from: Timestamp::MIN, before: None, limit: 100 };
+    let scan = view.scan(&space("a"), &page).map(|read| format!("{:?}", read.value));
     let gets: Vec<_> = names
         .flat_map(|(name, k)| {
-            let get = view
-                .get(&space(name), &key(&k))
-                .map(|read| format!("{:?}", read.value));
+            let get = view.get(&space(name), &key(&k)).map(|read| format!("{:?}", read.value));
             let history = view.history(&space(name), &key(&k), &all);
             let versions = history.map(|page| {
-                let content = page
-                    .versions
-                    .into_iter()
-                    .map(|v| (v.effective, v.commit, v.content));
+                let content = page.versions.into_iter().map(|v| (v.effective, v.commit, v.content));
                 format!("{:?}", content.collect::<Vec<_>>())
             });
             [get, versions]
@@ -96,11 +74,7 @@ fn a_flipped_byte_is_corrupt_or_of_no_matter() {
         let mut dice = Dice::seed(seed);
         for _ in 0..40 {
             // The beginning holds what everything else hangs on.
-            let within = if dice.one_in(3) {
-                bytes.len().min(16_384)
-            } else {
-                bytes.len()
-            };
+            let within = if dice.one_in(3) { bytes.len().min(16_384) } else { bytes.len() };
             let (offset, xor) = (dice.index(within), 1 << dice.below(8));
             let disk = SimDisk::with_bytes(bytes.clone());
             disk.corrupt(offset, xor);
@@ -130,15 +104,10 @@ fn verify_names_what_a_reader_would_stumble_over() {
             found += 1;
             continue;
         };
-        let wrong = answers(&store)
-            .zip(&told)
-            .any(|(found, told)| found.as_ref() != Ok(told));
+        let wrong = answers(&store).zip(&told).any(|(found, told)| found.as_ref() != Ok(told));
         let store_says = store.verify(&mut |_| {});
         let clean = store_says.is_ok_and(|report| report.problems.is_empty());
-        assert!(
-            !(wrong && clean),
-            "a reader fails at {offset}, verify does not"
-        );
+        assert!(!(wrong && clean), "a reader fails at {offset}, verify does not");
         found += usize::from(wrong);
     }
     assert!(found > 2, "some pages matter");

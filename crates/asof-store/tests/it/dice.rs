@@ -22,9 +22,8 @@ impl Dice {
         match self {
             Self::Seed(random) => random.below(limit),
             Self::Bytes(bytes) => {
-                let number = (0..2).fold(0, |number, _| {
-                    number << 8 | u64::from(bytes.next().unwrap_or_default())
-                });
+                let number = (0..2)
+                    .fold(0, |number, _| number << 8 | u64::from(bytes.next().unwrap_or_default()));
                 number.checked_rem(limit).unwrap_or_default()
             }
         }

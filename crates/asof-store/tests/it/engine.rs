@@ -2,11 +2,7 @@
 //!
 //! Every claim is checked against the same oracle: the state of the map after each batch.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "the helpers of tests are tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the helpers of tests are tests")]
 
 use core::ops::{Bound, ControlFlow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,10 +17,7 @@ use asof_store::engine::{
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Small, so that pages leave the cache during a commit and reads come from the disk.
-const OPTIONS: RedbOptions = RedbOptions {
-    cache_bytes: 64 * 1024,
-    when_empty: WhenEmpty::Create,
-};
+const OPTIONS: RedbOptions = RedbOptions { cache_bytes: 64 * 1024, when_empty: WhenEmpty::Create };
 const BATCHES: usize = 30;
 
 /// Batches with their durability, and the state after each; `states[0]` is the empty map.
@@ -55,11 +48,7 @@ fn workload(seed: u64) -> Workload {
                 batch.put(key, value);
             }
         }
-        let durability = if number % 5 == 2 {
-            Durability::Deferred
-        } else {
-            Durability::Durable
-        };
+        let durability = if number % 5 == 2 { Durability::Deferred } else { Durability::Durable };
         batches.push((batch, durability));
         states.push(rows);
     }
@@ -77,11 +66,7 @@ struct Run {
 
 /// Opens the store on `disk` and commits until the end or the first error.
 fn run(work: &Workload, disk: &Arc<SimDisk>) -> (Run, Option<RedbEngine>) {
-    let mut run = Run {
-        acknowledged: 0,
-        attempted: None,
-        before: 0,
-    };
+    let mut run = Run { acknowledged: 0, attempted: None, before: 0 };
     let Ok(engine) = open(disk) else {
         return (run, None);
     };
@@ -134,18 +119,11 @@ fn assert_recovers(work: &Workload, run: &Run, disk: &Arc<SimDisk>, story: &str)
     let engine = open(disk).unwrap_or_else(|error| panic!("{story}: {error}"));
     let found = rows(&engine).unwrap();
     let whole = [Some(run.acknowledged), run.attempted];
-    let state = whole
-        .into_iter()
-        .flatten()
-        .find(|&state| work.states[state] == found);
+    let state = whole.into_iter().flatten().find(|&state| work.states[state] == found);
     assert!(state.is_some(), "{story}: neither of {run:?}");
     drop(engine);
     let again = rows(&open(disk).unwrap_or_else(|error| panic!("{story}, again: {error}")));
-    assert_eq!(
-        again.unwrap(),
-        found,
-        "{story}: the second restart finds something else"
-    );
+    assert_eq!(again.unwrap(), found, "{story}: the second restart finds something else");
 }
 
 #[test]
@@ -286,35 +264,19 @@ fn many_flipped_bytes_or_a_lost_page_are_never_a_wrong_row() {
     for round in 0..400 {
         let mut bytes = left.bytes.clone();
         let mut flip = |from: usize, count: u64, value: Option<u8>| {
-            for byte in bytes
-                .iter_mut()
-                .skip(from)
-                .take(usize::try_from(count).unwrap())
-            {
+            for byte in bytes.iter_mut().skip(from).take(usize::try_from(count).unwrap()) {
                 *byte = value.unwrap_or(*byte ^ 0x55);
             }
         };
         match round % 3 {
             0 => {
                 for _ in 0..random.below(20) + 2 {
-                    flip(
-                        usize::try_from(random.below(pages * 4_096)).unwrap(),
-                        1,
-                        None,
-                    );
+                    flip(usize::try_from(random.below(pages * 4_096)).unwrap(), 1, None);
                 }
             }
             // A page, or a sector, that reads as zeros.
-            1 => flip(
-                usize::try_from(random.below(pages) * 4_096).unwrap(),
-                4_096,
-                Some(0),
-            ),
-            _ => flip(
-                usize::try_from(random.below(pages * 8) * 512).unwrap(),
-                512,
-                Some(0),
-            ),
+            1 => flip(usize::try_from(random.below(pages) * 4_096).unwrap(), 4_096, Some(0)),
+            _ => flip(usize::try_from(random.below(pages * 8) * 512).unwrap(), 512, Some(0)),
         }
         let story = format!("round {round}");
         if let Some(found) = read_damaged(bytes, &story) {
@@ -334,19 +296,13 @@ fn a_file_cut_short_is_refused() {
         assert!(found.is_none(), "cut to {len}");
     }
     let empty = Arc::new(SimDisk::new());
-    let refuse = RedbOptions {
-        when_empty: WhenEmpty::Refuse,
-        ..OPTIONS
-    };
+    let refuse = RedbOptions { when_empty: WhenEmpty::Refuse, ..OPTIONS };
     let refused = RedbEngine::open(empty, refuse).unwrap_err();
     assert!(matches!(refused, EngineError::Corrupt(_)));
     // Something appended by a careless copy is not part of the store.
     let mut longer = left.bytes;
     longer.extend([7; 10_000]);
-    assert_eq!(
-        read_damaged(longer, "longer").as_ref(),
-        left.work.states.last()
-    );
+    assert_eq!(read_damaged(longer, "longer").as_ref(), left.work.states.last());
 }
 
 #[test]
@@ -410,16 +366,10 @@ fn a_newer_format_is_named_and_another_file_is_refused() {
     let checksum = xxhash_rust::xxh3::xxh3_64_with_seed(&bytes[..504], u64::MAX);
     bytes[504..512].copy_from_slice(&checksum.to_le_bytes());
     let disk = Arc::new(SimDisk::with_bytes(bytes));
-    let newer = EngineError::NewerFormat {
-        found: 2,
-        supported: 1,
-    };
+    let newer = EngineError::NewerFormat { found: 2, supported: 1 };
     assert_eq!(open(&disk).unwrap_err(), newer);
     assert_eq!(read_damaged(b"[package]\n".to_vec(), "text"), None);
-    assert_eq!(
-        read_damaged(b"redb\x1a\x0a".repeat(9_000), "redb itself"),
-        None
-    );
+    assert_eq!(read_damaged(b"redb\x1a\x0a".repeat(9_000), "redb itself"), None);
 }
 
 #[test]
@@ -466,15 +416,10 @@ fn deferred_batches_are_made_durable_by_the_next_durable_one_and_by_closing() {
     let kept = |disk: &SimDisk| {
         let image = Arc::new(disk.after_crash(1));
         let found = rows(&open(&image).unwrap()).unwrap();
-        found
-            .into_keys()
-            .map(|key| String::from_utf8(key).unwrap())
-            .collect::<String>()
+        found.into_keys().map(|key| String::from_utf8(key).unwrap()).collect::<String>()
     };
     assert_eq!(kept(&disk), "");
-    engine
-        .commit(&Batch::default(), Durability::Durable)
-        .unwrap();
+    engine.commit(&Batch::default(), Durability::Durable).unwrap();
     assert_eq!(kept(&disk), "a");
     engine.commit(&put("b"), Durability::Deferred).unwrap();
     assert_eq!(kept(&disk), "a");
@@ -519,10 +464,7 @@ fn a_held_snapshot_does_not_move_and_releases_its_pages() {
     drop(held);
     let settled = engine.disk_bytes().unwrap();
     (20..200).for_each(put);
-    assert!(
-        engine.disk_bytes().unwrap() <= settled,
-        "pages are not reused"
-    );
+    assert!(engine.disk_bytes().unwrap() <= settled, "pages are not reused");
 }
 
 #[test]
@@ -539,10 +481,7 @@ fn on_a_real_file_one_opens_and_the_other_is_refused() {
         assert!(OsFile::open(&path, WhenMissing::Refuse).is_err());
         let snapshot = engine.snapshot().unwrap();
         drop(engine);
-        assert!(
-            snapshot.get(b"none", &mut |_| ()).is_ok(),
-            "it outlives the engine"
-        );
+        assert!(snapshot.get(b"none", &mut |_| ()).is_ok(), "it outlives the engine");
     }
     let file = Arc::new(OsFile::open(&path, WhenMissing::Refuse).unwrap());
     let engine = RedbEngine::open(file, RedbOptions::default()).unwrap();

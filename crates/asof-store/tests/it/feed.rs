@@ -34,15 +34,9 @@ impl Follower {
 
     /// Takes one page; returns whether there is more.
     fn poll(&mut self, world: &Stepped, limit: usize) -> bool {
-        let page = world
-            .store
-            .feed(self.cursor, None, limit)
-            .expect("above the floor of the log");
+        let page = world.store.feed(self.cursor, None, limit).expect("above the floor of the log");
         assert!(page.items.len() <= limit);
-        assert!(
-            page.through >= self.through,
-            "what is complete stays complete"
-        );
+        assert!(page.through >= self.through, "what is complete stays complete");
         assert!(page.through <= world.closed());
         for (cursor, item) in &page.items {
             assert!(*cursor > self.cursor, "cursors go forward");
@@ -66,16 +60,12 @@ impl Follower {
         self.stop();
         let FeedPage { more, epoch, .. } = page;
         assert_eq!(epoch, world.store.time().epoch);
-        assert!(
-            more || page.through == world.closed(),
-            "a heartbeat moves through"
-        );
+        assert!(more || page.through == world.closed(), "a heartbeat moves through");
         more
     }
 
     fn stop(&mut self) {
-        self.stops
-            .push((self.cursor, self.commits.len(), self.controls.len()));
+        self.stops.push((self.cursor, self.commits.len(), self.controls.len()));
     }
 
     fn catch_up(&mut self, world: &Stepped, limit: usize) {
@@ -118,21 +108,11 @@ fn a_follower_sees_each_change_once_in_order_wherever_it_is_killed() {
         let controls: Vec<u64> = (1..=run.world.store.control_sequence()).collect();
         assert_eq!(follower.controls, controls);
         for (cursor, commits, controls_seen) in follower.stops {
-            let mut resumed = Follower {
-                cursor,
-                ..Follower::new()
-            };
+            let mut resumed = Follower { cursor, ..Follower::new() };
             let limit = 1 + run.dice.index(5);
             resumed.catch_up(&run.world, limit);
-            assert_eq!(
-                resumed.commits,
-                all.get(commits..).unwrap_or_default(),
-                "from {cursor}"
-            );
-            assert_eq!(
-                resumed.controls,
-                controls.get(controls_seen..).unwrap_or_default()
-            );
+            assert_eq!(resumed.commits, all.get(commits..).unwrap_or_default(), "from {cursor}");
+            assert_eq!(resumed.controls, controls.get(controls_seen..).unwrap_or_default());
         }
     });
 }
@@ -150,17 +130,10 @@ fn a_snapshot_and_the_feed_after_it_have_no_gap() {
         for _ in 0..40 {
             run.step();
         }
-        let _ = run
-            .world
-            .store
-            .clear_cap(actor("over"), asof_store::DryRun::No);
+        let _ = run.world.store.clear_cap(actor("over"), asof_store::DryRun::No);
         let mut cursor = Cursor::after_snapshot(t, control);
         loop {
-            let page = run
-                .world
-                .store
-                .feed(cursor, None, 3)
-                .expect("above the floor");
+            let page = run.world.store.feed(cursor, None, 3).expect("above the floor");
             for (_, item) in page.items {
                 if let FeedItem::Commit(commit) = item {
                     for write in commit.writes {
@@ -208,16 +181,9 @@ fn values(run: &Run, t: Timestamp) -> Values {
 }
 
 fn commits(world: &Stepped, after: Cursor) -> Vec<u64> {
-    let mut follower = Follower {
-        cursor: after,
-        ..Follower::new()
-    };
+    let mut follower = Follower { cursor: after, ..Follower::new() };
     follower.catch_up(world, 2);
-    follower
-        .commits
-        .into_iter()
-        .map(|(_, id)| id.as_u64())
-        .collect()
+    follower.commits.into_iter().map(|(_, id)| id.as_u64()).collect()
 }
 
 #[test]
@@ -225,17 +191,11 @@ fn a_cancelled_commit_is_never_emitted_and_an_amended_one_at_its_new_time() {
     let world = Stepped::new(at(START));
     let when = |seconds: u32| at(START).saturating_add(seconds * SECOND);
     let schedule = |seconds, value: &str| {
-        world
-            .store
-            .commit(later(when(seconds), vec![put("s", "k", value)]))
-            .unwrap()
-            .id
+        world.store.commit(later(when(seconds), vec![put("s", "k", value)])).unwrap().id
     };
     let (cancelled, moved, kept) = (schedule(5, "a"), schedule(6, "b"), schedule(7, "c"));
-    let amendment = asof_store::Amendment {
-        effective: Some(when(8)),
-        ..asof_store::Amendment::default()
-    };
+    let amendment =
+        asof_store::Amendment { effective: Some(when(8)), ..asof_store::Amendment::default() };
     world.store.cancel(cancelled, actor("no")).unwrap();
     world.store.amend(moved, amendment, actor("later")).unwrap();
     let opening = 1;
@@ -244,20 +204,14 @@ fn a_cancelled_commit_is_never_emitted_and_an_amended_one_at_its_new_time() {
     world.pass(SECOND);
     assert_eq!(commits(&world, Cursor::START), [opening, kept.as_u64()]);
     world.pass(SECOND);
-    assert_eq!(
-        commits(&world, Cursor::START),
-        [opening, kept.as_u64(), moved.as_u64()]
-    );
+    assert_eq!(commits(&world, Cursor::START), [opening, kept.as_u64(), moved.as_u64()]);
 }
 
 #[test]
 fn an_importing_space_is_invisible_and_its_going_live_is_one_event() {
     let world = Stepped::new(at(START));
     let name = space("history");
-    world
-        .store
-        .create_importing_space(&name, actor("import"))
-        .unwrap();
+    world.store.create_importing_space(&name, actor("import")).unwrap();
     let backfill = |n: u64| asof_store::Backfill {
         source_id: n.to_string(),
         at: at(n),
@@ -265,20 +219,13 @@ fn an_importing_space_is_invisible_and_its_going_live_is_one_event() {
         message: String::new(),
         writes: vec![(key("k"), delete("history", "k").op)],
     };
-    world
-        .store
-        .import(&name, (1..9).map(backfill).collect())
-        .unwrap();
+    world.store.import(&name, (1..9).map(backfill).collect()).unwrap();
     world.pass(SECOND);
     assert_eq!(commits(&world, Cursor::START), [0; 0]);
     let live = world.store.go_live(&name, actor("done")).unwrap();
     assert_eq!(commits(&world, Cursor::START), [live.id.as_u64()]);
     // Listed by the log all the same: it is history now.
-    let range = asof_store::LogRange {
-        after: Cursor::START,
-        spaces: None,
-        limit: 100,
-    };
+    let range = asof_store::LogRange { after: Cursor::START, spaces: None, limit: 100 };
     assert_eq!(world.store.log(&range).unwrap().commits.len(), 9);
 }
 
@@ -287,10 +234,7 @@ fn a_cursor_below_the_floor_of_the_log_is_told_so() {
     let world = Stepped::new(at(START));
     world.store.commit(now(vec![put("s", "k", "1")])).unwrap();
     let keep = Retention::KeepFor(2 * SECOND);
-    world
-        .store
-        .set_retention(&space("s"), keep, actor("space"), asof_store::DryRun::No)
-        .unwrap();
+    world.store.set_retention(&space("s"), keep, actor("space"), asof_store::DryRun::No).unwrap();
     for _ in 0..10 {
         world.pass(4 * SECOND);
     }
@@ -298,10 +242,7 @@ fn a_cursor_below_the_floor_of_the_log_is_told_so() {
     assert!(floor > at(START));
     let error = world.store.feed(Cursor::START, None, 10).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BelowFloor { floor });
-    world
-        .store
-        .feed(Cursor::after_snapshot(floor, 0), None, 10)
-        .unwrap();
+    world.store.feed(Cursor::after_snapshot(floor, 0), None, 10).unwrap();
 }
 
 #[test]
@@ -311,10 +252,7 @@ fn through_does_not_step_back_while_control_records_fill_the_pages() {
     follower.catch_up(&world, 1);
     for n in 0..4 {
         let name = space(&format!("s{n}"));
-        world
-            .store
-            .create_importing_space(&name, actor("import"))
-            .unwrap();
+        world.store.create_importing_space(&name, actor("import")).unwrap();
     }
     // The follower knows all through closed; four records are no reason to doubt that.
     follower.catch_up(&world, 1);

@@ -26,26 +26,16 @@ fn fill(world: &Stepped) {
     let keyed = CommitRequest {
         idempotency: Some(IdempotencyKey::new("once").unwrap()),
         message: "why".into(),
-        ..now(vec![
-            put("prices", "apple", "1"),
-            put("prices", "a/b\0c", "2"),
-        ])
+        ..now(vec![put("prices", "apple", "1"), put("prices", "a/b\0c", "2")])
     };
     store.commit(keyed).unwrap();
     for n in 0..6 {
         world.pass(SECOND);
-        let write = if n == 4 {
-            delete("prices", "apple")
-        } else {
-            put("prices", "apple", &n.to_string())
-        };
-        store
-            .commit(now(vec![write, put("users", "jane", &n.to_string())]))
-            .unwrap();
+        let write =
+            if n == 4 { delete("prices", "apple") } else { put("prices", "apple", &n.to_string()) };
+        store.commit(now(vec![write, put("users", "jane", &n.to_string())])).unwrap();
     }
-    store
-        .create_importing_space(&space("history"), actor("import"))
-        .unwrap();
+    store.create_importing_space(&space("history"), actor("import")).unwrap();
     let backfill = |n: u64| Backfill {
         source_id: format!("id {n}"),
         at: at(n * 1_000_000),
@@ -53,28 +43,15 @@ fn fill(world: &Stepped) {
         message: format!("change {n}"),
         writes: vec![(key("file"), put("x", "x", &n.to_string()).op)],
     };
-    store
-        .import(&space("history"), (1..4).map(backfill).collect())
-        .unwrap();
+    store.import(&space("history"), (1..4).map(backfill).collect()).unwrap();
     store.go_live(&space("history"), actor("done")).unwrap();
-    store
-        .create_importing_space(&space("unfinished"), actor("import"))
-        .unwrap();
+    store.create_importing_space(&space("unfinished"), actor("import")).unwrap();
     let soon = at(START).saturating_add(Duration::from_hours(24));
-    store
-        .commit(later(soon, vec![put("prices", "apple", "tomorrow")]))
-        .unwrap();
-    let gone = store
-        .commit(later(soon, vec![put("prices", "pear", "never")]))
-        .unwrap();
+    store.commit(later(soon, vec![put("prices", "apple", "tomorrow")])).unwrap();
+    let gone = store.commit(later(soon, vec![put("prices", "pear", "never")])).unwrap();
     store.cancel(gone.id, actor("changed our mind")).unwrap();
-    let sparse = Retention::Sparse {
-        dense: 3 * SECOND,
-        every: 2 * SECOND,
-    };
-    store
-        .set_retention(&space("users"), sparse, actor("space"), DryRun::No)
-        .unwrap();
+    let sparse = Retention::Sparse { dense: 3 * SECOND, every: 2 * SECOND };
+    store.set_retention(&space("users"), sparse, actor("space"), DryRun::No).unwrap();
     for _ in 0..12 {
         world.pass(SECOND);
     }
@@ -87,9 +64,7 @@ fn fill(world: &Stepped) {
         ttl: Duration::from_hours(300 * 24),
     };
     store.create_pin(pin).unwrap();
-    store
-        .set_cap(world.closed(), actor("a bad release"), DryRun::No)
-        .unwrap();
+    store.set_cap(world.closed(), actor("a bad release"), DryRun::No).unwrap();
     let token = Token {
         name: "reader".into(),
         role: Role::Reader,
@@ -105,21 +80,11 @@ fn tell(store: &Store) -> String {
     let mut told = String::new();
     let mut line = |text: String| writeln!(told, "{text}").unwrap();
     let time = store.time();
-    line(format!(
-        "epoch {} cap {:?} floor {:?}",
-        time.epoch, time.cap, time.floor
-    ));
+    line(format!("epoch {} cap {:?} floor {:?}", time.epoch, time.cap, time.floor));
     for info in store.spaces() {
-        line(format!(
-            "space {} floor {:?} keeps {:?}",
-            info.name, info.floor, info.retention
-        ));
+        line(format!("space {} floor {:?} keeps {:?}", info.name, info.floor, info.retention));
         for name in ["apple", "a/b\0c", "jane", "file", "pear"] {
-            let range = HistoryRange {
-                from: Timestamp::MIN,
-                before: None,
-                limit: 100,
-            };
+            let range = HistoryRange { from: Timestamp::MIN, before: None, limit: 100 };
             let view = store.view(AsOf::Latest).unwrap();
             let Ok(page) = view.history(&info.name, &key(name), &range) else {
                 continue;
@@ -128,18 +93,12 @@ fn tell(store: &Store) -> String {
                 let validity = version.validity.unwrap();
                 let hash = version.content.map(|content| content.hash.to_string());
                 let (from, is_open) = (validity.from(), validity.is_open());
-                line(format!(
-                    "  {name:?} {from:?} {} {hash:?} {is_open}",
-                    version.commit
-                ));
+                line(format!("  {name:?} {from:?} {} {hash:?} {is_open}", version.commit));
             }
         }
         for n in 0..8 {
             let moment = at(START + n * 1_000_000);
-            let read = store
-                .view(AsOf::At(moment))
-                .unwrap()
-                .get(&info.name, &key("jane"));
+            let read = store.view(AsOf::At(moment)).unwrap().get(&info.name, &key("jane"));
             let value = read.map(|read| read.value.map(|version| version.bytes.to_vec()));
             line(format!(
                 "  jane at {moment:?}: {:?}",
@@ -147,11 +106,7 @@ fn tell(store: &Store) -> String {
             ));
         }
     }
-    let log = LogRange {
-        after: Cursor::after_snapshot(time.floor, 0),
-        spaces: None,
-        limit: 100,
-    };
+    let log = LogRange { after: Cursor::after_snapshot(time.floor, 0), spaces: None, limit: 100 };
     let pending = store.pending(Cursor::START, 100).unwrap().commits;
     for commit in store.log(&log).unwrap().commits.into_iter().chain(pending) {
         let writes = commit.writes.len();
@@ -170,23 +125,12 @@ fn tell(store: &Store) -> String {
         ));
     }
     for pin in store.pins() {
-        line(format!(
-            "pin {} of {} at {:?} until {:?}",
-            pin.name, pin.owner, pin.at, pin.expires
-        ));
+        line(format!("pin {} of {} at {:?} until {:?}", pin.name, pin.owner, pin.at, pin.expires));
     }
     for token in store.tokens() {
-        line(format!(
-            "token {} {} {:?}",
-            token.name,
-            token.role.as_str(),
-            token.hash.0
-        ));
+        line(format!("token {} {} {:?}", token.name, token.role.as_str(), token.hash.0));
     }
-    line(format!(
-        "source {:?}",
-        store.source(&space("history"), "id 2").unwrap()
-    ));
+    line(format!("source {:?}", store.source(&space("history"), "id 2").unwrap()));
     told
 }
 
@@ -213,10 +157,7 @@ fn a_store_of_format_1_opens_and_tells_the_same() {
     assert_eq!(world.store.verify(&mut |_| {}).unwrap().problems, [""; 0]);
     assert_eq!(world.store.health(), Health::Writable);
     // And it goes on.
-    let receipt = world
-        .store
-        .commit(now(vec![put("prices", "apple", "new")]))
-        .unwrap();
+    let receipt = world.store.commit(now(vec![put("prices", "apple", "new")])).unwrap();
     assert!(receipt.effective > world.store.cap().unwrap().at);
     world.pass(Duration::from_hours(25));
     world.store.clear_cap(actor("over"), DryRun::No).unwrap();

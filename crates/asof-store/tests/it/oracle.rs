@@ -62,10 +62,7 @@ impl Oracle {
             let versions = self.versions.entry((space.clone(), key.clone()));
             versions.or_default().insert(place, value.clone());
         }
-        assert!(
-            self.commits.insert(place, commit).is_none(),
-            "two commits at one place"
-        );
+        assert!(self.commits.insert(place, commit).is_none(), "two commits at one place");
     }
 
     pub(crate) fn remove(&mut self, place: Place) -> Option<OracleCommit> {
@@ -129,10 +126,7 @@ impl Oracle {
         let there = self.at(space, key, first);
         let here = self.at(space, key, last);
         let same = |a: &At, b: &At| a.value() == b.value();
-        assert!(
-            same(&there, &here),
-            "{space}/{key} is {there:?} and {here:?} within {validity:?}"
-        );
+        assert!(same(&there, &here), "{space}/{key} is {there:?} and {here:?} within {validity:?}");
         if let Some(versions) = self.versions.get(&(space.clone(), key.clone())) {
             for (place, _) in versions.range((first, Sequence::ZERO)..=(last, Sequence::MAX)) {
                 let at = self.at(space, key, place.0);
@@ -155,10 +149,7 @@ impl Oracle {
     /// The commits that a reader of the log sees up to `upto`.
     pub(crate) fn log(&self, upto: Timestamp) -> impl Iterator<Item = (Place, &OracleCommit)> {
         let hidden = |commit: &OracleCommit| {
-            let mut spaces = commit
-                .writes
-                .iter()
-                .filter_map(|(space, ..)| self.spaces.get(space));
+            let mut spaces = commit.writes.iter().filter_map(|(space, ..)| self.spaces.get(space));
             commit.backfilled && spaces.any(|space| space.importing)
         };
         self.commits

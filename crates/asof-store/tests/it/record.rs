@@ -9,12 +9,7 @@ use asof_time::{Epoch, Timestamp, Validity};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Question {
     Get(SpaceName, Key),
-    Scan {
-        space: SpaceName,
-        prefix: String,
-        after: Option<Key>,
-        limit: usize,
-    },
+    Scan { space: SpaceName, prefix: String, after: Option<Key>, limit: usize },
 }
 
 /// An answer as it was given: everything a caller could see of it but when it is true.
@@ -44,12 +39,7 @@ impl Question {
                 let read = view.get(space, key)?;
                 (format!("{:?}", read.value), read.validity)
             }
-            Self::Scan {
-                space,
-                prefix,
-                after,
-                limit,
-            } => {
+            Self::Scan { space, prefix, after, limit } => {
                 let range = ScanRange {
                     prefix: prefix.clone(),
                     after: after.clone(),
@@ -59,9 +49,7 @@ impl Question {
                 let read = view.scan(space, &range)?;
                 let mut page = read.value;
                 for entry in &mut page.entries {
-                    let inside = entry
-                        .validity
-                        .is_some_and(|validity| validity.contains(as_of));
+                    let inside = entry.validity.is_some_and(|validity| validity.contains(as_of));
                     assert!(inside, "{entry:?} at {as_of:?}");
                     entry.validity = None;
                 }
@@ -69,14 +57,8 @@ impl Question {
             }
         };
         let validity = validity.expect("a closed read has a validity");
-        assert!(
-            validity.contains(as_of),
-            "{self:?} at {as_of:?}: {validity:?}"
-        );
-        assert!(
-            validity.last() <= view.closed(),
-            "nothing is known above closed"
-        );
+        assert!(validity.contains(as_of), "{self:?} at {as_of:?}: {validity:?}");
+        assert!(validity.last() <= view.closed(), "nothing is known above closed");
         Ok(Answer { text, validity })
     }
 }
@@ -96,11 +78,7 @@ impl Recorder {
         for other in known.iter().filter(|other| other.epoch == epoch) {
             other.answer.assert_agrees(&answer, question);
         }
-        known.push(Recorded {
-            as_of,
-            epoch,
-            answer,
-        });
+        known.push(Recorded { as_of, epoch, answer });
     }
 
     /// Asks everything again. Each answer has the same bytes, or says that it is no longer kept;

@@ -25,11 +25,7 @@ fn refused<T: std::fmt::Debug>(
     bad: impl FnOnce(&Store) -> asof_store::Result<T>,
 ) {
     let seen = |store: &Store| {
-        let log = LogRange {
-            after: Cursor::START,
-            spaces: None,
-            limit: 100,
-        };
+        let log = LogRange { after: Cursor::START, spaces: None, limit: 100 };
         (
             store.spaces(),
             store.log(&log),
@@ -77,30 +73,17 @@ fn commits_have_limits() {
     let twice = vec![put("s", "k", "1"), put("s", "k", "2")];
     refused(&world, "Invalid", |store| store.commit(now(twice)));
     let author = "x".repeat(limits::AUTHOR_BYTES_MAX + 1);
-    let by = CommitRequest {
-        author,
-        ..now(vec![put("s", "k", "1")])
-    };
+    let by = CommitRequest { author, ..now(vec![put("s", "k", "1")]) };
     refused(&world, "TooLarge", |store| store.commit(by));
     let message = "x".repeat(limits::MESSAGE_BYTES_MAX + 1);
-    let said = CommitRequest {
-        message,
-        ..now(vec![put("s", "k", "1")])
-    };
+    let said = CommitRequest { message, ..now(vec![put("s", "k", "1")]) };
     refused(&world, "TooLarge", |store| store.commit(said));
     let value = "x".repeat(limits::VALUE_BYTES_MAX_DEFAULT + 1);
-    refused(&world, "TooLarge", |store| {
-        store.commit(now(vec![put("s", "big", &value)]))
-    });
-    let many = (0..=limits::COMMIT_WRITES_MAX)
-        .map(|n| put("s", &n.to_string(), ""))
-        .collect();
+    refused(&world, "TooLarge", |store| store.commit(now(vec![put("s", "big", &value)])));
+    let many = (0..=limits::COMMIT_WRITES_MAX).map(|n| put("s", &n.to_string(), "")).collect();
     refused(&world, "TooLarge", |store| store.commit(now(many)));
     let exact = &value[1..];
-    world
-        .store
-        .commit(now(vec![put("s", "big", exact)]))
-        .unwrap();
+    world.store.commit(now(vec![put("s", "big", exact)])).unwrap();
 }
 
 #[test]
@@ -113,26 +96,13 @@ fn imports_have_limits() {
         message: String::new(),
         writes: vec![(key("k"), Op::Put(Value::json("1")))],
     };
-    world
-        .store
-        .create_importing_space(&space("h"), actor(""))
-        .unwrap();
+    world.store.create_importing_space(&space("h"), actor("")).unwrap();
     let long = "x".repeat(limits::SOURCE_ID_BYTES_MAX + 1);
-    refused(&world, "TooLarge", |store| {
-        store.import(&space("h"), vec![history(&long)])
-    });
-    refused(&world, "Conflict", |store| {
-        store.import(&space("s"), vec![history("1")])
-    });
-    refused(&world, "UnknownSpace", |store| {
-        store.import(&space("no"), vec![history("1")])
-    });
-    refused(&world, "UnknownSpace", |store| {
-        store.go_live(&space("no"), actor(""))
-    });
-    refused(&world, "Conflict", |store| {
-        store.create_space(&space("h"), actor(""))
-    });
+    refused(&world, "TooLarge", |store| store.import(&space("h"), vec![history(&long)]));
+    refused(&world, "Conflict", |store| store.import(&space("s"), vec![history("1")]));
+    refused(&world, "UnknownSpace", |store| store.import(&space("no"), vec![history("1")]));
+    refused(&world, "UnknownSpace", |store| store.go_live(&space("no"), actor("")));
+    refused(&world, "Conflict", |store| store.create_space(&space("h"), actor("")));
 }
 
 #[test]
@@ -140,45 +110,20 @@ fn reads_have_limits() {
     let world = world();
     let view = world.store.view(AsOf::Latest).unwrap();
     for (limit, kind) in [(0, "Invalid"), (limits::PAGE_ENTRIES_MAX + 1, "TooLarge")] {
-        let range = ScanRange {
-            prefix: String::new(),
-            after: None,
-            limit,
-            values: WithValues::Omit,
-        };
+        let range =
+            ScanRange { prefix: String::new(), after: None, limit, values: WithValues::Omit };
         assert_kind(view.scan(&space("s"), &range), kind);
-        let range = HistoryRange {
-            from: Timestamp::MIN,
-            before: None,
-            limit,
-        };
+        let range = HistoryRange { from: Timestamp::MIN, before: None, limit };
         assert_kind(view.history(&space("s"), &key("k"), &range), kind);
-        let range = LogRange {
-            after: Cursor::START,
-            spaces: None,
-            limit,
-        };
+        let range = LogRange { after: Cursor::START, spaces: None, limit };
         assert_kind(world.store.log(&range), kind);
         assert_kind(world.store.feed(Cursor::START, None, limit), kind);
-        assert_kind(
-            world.store.diff(&space("s"), at(1), at(2), None, limit),
-            kind,
-        );
+        assert_kind(world.store.diff(&space("s"), at(1), at(2), None, limit), kind);
     }
-    assert_kind(
-        world.store.diff(&space("s"), at(2), at(1), None, 1),
-        "Invalid",
-    );
+    assert_kind(world.store.diff(&space("s"), at(2), at(1), None, 1), "Invalid");
     let many = vec![(space("s"), key("k")); limits::MULTI_KEYS_MAX + 1];
     assert_kind(view.get_many(&many), "TooLarge");
-    for bad in [
-        "",
-        "1.2",
-        "1.2.3.4",
-        "x.1.1",
-        "9007199254740992.0.0",
-        "-1.0.0",
-    ] {
+    for bad in ["", "1.2", "1.2.3.4", "x.1.1", "9007199254740992.0.0", "-1.0.0"] {
         assert_kind(bad.parse::<Cursor>(), "Invalid");
     }
 }
@@ -188,18 +133,10 @@ fn control_has_limits() {
     let world = world();
     let ahead = world.closed().next().unwrap();
     let by = || actor("a reason");
-    refused(&world, "Invalid", |store| {
-        store.set_cap(at(1), Actor::default(), DryRun::No)
-    });
-    refused(&world, "NotYetClosed", |store| {
-        store.set_cap(ahead, by(), DryRun::No)
-    });
-    refused(&world, "Conflict", |store| {
-        store.clear_cap(by(), DryRun::No)
-    });
-    refused(&world, "NotFound", |store| {
-        store.release_pin("no", by(), DryRun::No)
-    });
+    refused(&world, "Invalid", |store| store.set_cap(at(1), Actor::default(), DryRun::No));
+    refused(&world, "NotYetClosed", |store| store.set_cap(ahead, by(), DryRun::No));
+    refused(&world, "Conflict", |store| store.clear_cap(by(), DryRun::No));
+    refused(&world, "NotFound", |store| store.release_pin("no", by(), DryRun::No));
     refused(&world, "NotFound", |store| store.revoke_token("no", by()));
     let pin = PinRequest {
         name: "job".into(),
@@ -209,65 +146,23 @@ fn control_has_limits() {
         ttl: SECOND,
     };
     let bad = [
-        (
-            "NotYetClosed",
-            PinRequest {
-                at: Some(ahead),
-                ..pin.clone()
-            },
-        ),
-        (
-            "Invalid",
-            PinRequest {
-                name: String::new(),
-                ..pin.clone()
-            },
-        ),
-        (
-            "Invalid",
-            PinRequest {
-                owner: String::new(),
-                ..pin.clone()
-            },
-        ),
-        (
-            "Invalid",
-            PinRequest {
-                ttl: Duration::ZERO,
-                ..pin.clone()
-            },
-        ),
-        (
-            "Invalid",
-            PinRequest {
-                ttl: limits::PIN_TTL_MAX + SECOND,
-                ..pin.clone()
-            },
-        ),
-        (
-            "TooLarge",
-            PinRequest {
-                reason: "x".repeat(1_025),
-                ..pin.clone()
-            },
-        ),
+        ("NotYetClosed", PinRequest { at: Some(ahead), ..pin.clone() }),
+        ("Invalid", PinRequest { name: String::new(), ..pin.clone() }),
+        ("Invalid", PinRequest { owner: String::new(), ..pin.clone() }),
+        ("Invalid", PinRequest { ttl: Duration::ZERO, ..pin.clone() }),
+        ("Invalid", PinRequest { ttl: limits::PIN_TTL_MAX + SECOND, ..pin.clone() }),
+        ("TooLarge", PinRequest { reason: "x".repeat(1_025), ..pin.clone() }),
     ];
     for (kind, request) in bad {
         refused(&world, kind, |store| store.create_pin(request));
     }
     world.store.create_pin(pin.clone()).unwrap();
-    let other = PinRequest {
-        owner: "you".into(),
-        ..pin
-    };
+    let other = PinRequest { owner: "you".into(), ..pin };
     refused(&world, "Conflict", |store| store.create_pin(other));
     for retention in [
         Retention::KeepFor(Duration::ZERO),
         Retention::KeepFor(Duration::from_millis(1_500)),
-        Retention::Sparse {
-            dense: SECOND,
-            every: Duration::ZERO,
-        },
+        Retention::Sparse { dense: SECOND, every: Duration::ZERO },
     ] {
         let set = |store: &Store| store.set_retention(&space("s"), retention, by(), DryRun::No);
         refused(&world, "Invalid", set);
@@ -279,25 +174,14 @@ fn a_dry_run_changes_nothing_and_says_what_would_be() {
     let world = world();
     world.pass(10 * SECOND);
     let (time, sequence) = (world.store.time(), world.store.control_sequence());
-    let trial = world
-        .store
-        .set_cap(at(START), actor("what if"), DryRun::Yes)
-        .unwrap();
+    let trial = world.store.set_cap(at(START), actor("what if"), DryRun::Yes).unwrap();
     assert_eq!(trial.latest, at(START));
     let keep = Retention::KeepFor(SECOND);
-    let floor = world
-        .store
-        .set_retention(&space("s"), keep, actor("what if"), DryRun::Yes);
+    let floor = world.store.set_retention(&space("s"), keep, actor("what if"), DryRun::Yes);
     assert_eq!(floor.unwrap(), time.closed.saturating_sub(SECOND));
-    assert_eq!(
-        (world.store.time(), world.store.control_sequence()),
-        (time, sequence)
-    );
+    assert_eq!((world.store.time(), world.store.control_sequence()), (time, sequence));
     let world = world.crash(1);
-    assert_eq!(
-        (world.store.cap(), world.store.control_sequence()),
-        (None, sequence)
-    );
+    assert_eq!((world.store.cap(), world.store.control_sequence()), (None, sequence));
 }
 
 #[test]
@@ -315,10 +199,7 @@ fn a_folder_is_open_once() {
 fn a_closed_store_refuses_writes_and_goes_on_reading() {
     let world = world();
     world.store.close();
-    assert_kind(
-        world.store.commit(now(vec![put("s", "k", "2")])),
-        "Unavailable",
-    );
+    assert_kind(world.store.commit(now(vec![put("s", "k", "2")])), "Unavailable");
     let view = world.store.view(AsOf::Latest).unwrap();
     assert!(view.get(&space("s"), &key("k")).unwrap().value.is_some());
     world.store.close();

@@ -39,11 +39,8 @@ fn closed_reads_stay_through_restarts_and_crashes() {
         for round in 0..4 {
             work(&mut run, 30);
             let closed = run.world.closed();
-            run.world = if round % 2 == 0 {
-                run.world.reopen()
-            } else {
-                run.world.crash(seed * 8 + round)
-            };
+            run.world =
+                if round % 2 == 0 { run.world.reopen() } else { run.world.crash(seed * 8 + round) };
             assert!(run.world.closed() >= closed, "closed never steps back");
             ask_again(&run);
             run.verify();
@@ -79,56 +76,40 @@ fn moving_the_cap_changes_no_answer() {
         work(&mut run, 60);
         for _ in 0..8 {
             let at = run.moment().min(run.world.closed());
-            run.world
-                .store
-                .set_cap(at, actor("roll back"), DryRun::No)
-                .expect("closed");
+            run.world.store.set_cap(at, actor("roll back"), DryRun::No).expect("closed");
             assert_eq!(run.world.store.time().latest, at);
             ask_again(&run);
         }
-        run.world
-            .store
-            .clear_cap(actor("over"), DryRun::No)
-            .expect("capped");
+        run.world.store.clear_cap(actor("over"), DryRun::No).expect("capped");
         ask_again(&run);
     });
 }
 
 #[test]
 fn a_restored_store_gives_the_same_answers_in_another_epoch() {
-    for_each_seed(
-        "a_restored_store_gives_the_same_answers_in_another_epoch",
-        |seed| {
-            let mut run = Run::new(Dice::seed(seed), WithRetention::Yes);
-            work(&mut run, 60);
-            let mut backup = Vec::new();
-            let before = run
-                .world
-                .store
-                .backup(&mut backup, &mut |_| {})
-                .expect("a backup");
-            let (oracle, pins) = (run.oracle.clone(), run.pins.clone());
-            // What the old timeline tells after its backup is nothing that the new one ever said.
-            run.pass(SECOND);
-            run.check();
-            run.recorder.keep_up_to(before.closed);
-            let told = run.world.closed();
+    for_each_seed("a_restored_store_gives_the_same_answers_in_another_epoch", |seed| {
+        let mut run = Run::new(Dice::seed(seed), WithRetention::Yes);
+        work(&mut run, 60);
+        let mut backup = Vec::new();
+        let before = run.world.store.backup(&mut backup, &mut |_| {}).expect("a backup");
+        let (oracle, pins) = (run.oracle.clone(), run.pins.clone());
+        // What the old timeline tells after its backup is nothing that the new one ever said.
+        run.pass(SECOND);
+        run.check();
+        run.recorder.keep_up_to(before.closed);
+        let told = run.world.closed();
 
-            let restored = restore(&run.world, &backup);
-            assert_ne!(restored.store.time().epoch, before.epoch);
-            assert!(
-                restored.closed() >= told,
-                "the new epoch begins above what was told"
-            );
-            (run.oracle, run.pins) = (oracle, pins);
-            run.world = restored;
-            ask_again(&run);
-            run.verify();
-            work(&mut run, 30);
-            ask_again(&run);
-            run.verify();
-        },
-    );
+        let restored = restore(&run.world, &backup);
+        assert_ne!(restored.store.time().epoch, before.epoch);
+        assert!(restored.closed() >= told, "the new epoch begins above what was told");
+        (run.oracle, run.pins) = (oracle, pins);
+        run.world = restored;
+        ask_again(&run);
+        run.verify();
+        work(&mut run, 30);
+        ask_again(&run);
+        run.verify();
+    });
 }
 
 /// Restores into a folder and goes on with the file on a simulated disk.
@@ -137,14 +118,8 @@ fn restore(world: &Stepped, mut backup: &[u8]) -> Stepped {
     world.clock.advance(Duration::from_millis(1));
     let dir = tempfile::tempdir().expect("a folder");
     let settings = options(&world.clock);
-    Store::restore(
-        &mut backup,
-        dir.path(),
-        &settings,
-        actor("disaster"),
-        &mut |_| {},
-    )
-    .expect("restored");
+    Store::restore(&mut backup, dir.path(), &settings, actor("disaster"), &mut |_| {})
+        .expect("restored");
     let path = dir.path().join("store.asof");
     let file = OsFile::open(&path, WhenMissing::Refuse).expect("the store's file");
     let mut bytes = vec![0; usize::try_from(file.len().expect("a length")).expect("small")];
@@ -162,13 +137,8 @@ fn the_end_of_time_is_an_end_and_not_a_wrap() {
     assert_eq!(error.kind(), asof_store::ErrorKind::Unavailable);
     let world = world.crash(3);
     assert_eq!(world.closed(), Timestamp::MAX);
-    let view = world
-        .store
-        .view(asof_store::AsOf::Latest)
-        .expect("readable");
-    let read = view
-        .get(&crate::world::space("s"), &crate::world::key("k"))
-        .expect("readable");
+    let view = world.store.view(asof_store::AsOf::Latest).expect("readable");
+    let read = view.get(&crate::world::space("s"), &crate::world::key("k")).expect("readable");
     let through = asof_time::Validity::through(first.effective, Timestamp::MAX);
     assert_eq!(read.validity, through);
 }

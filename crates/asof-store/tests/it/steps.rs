@@ -23,11 +23,8 @@ pub(crate) fn options(clock: &Arc<ManualClock>) -> Options {
         clock: clock.clone(),
         // A new timeline for each store made, the same ones in each run.
         random: Arc::new(SeededRandom::new(
-            u64::try_from(
-                boot.since(asof_env::BootTime::new(Duration::ZERO))
-                    .as_micros(),
-            )
-            .unwrap_or_default()
+            u64::try_from(boot.since(asof_env::BootTime::new(Duration::ZERO)).as_micros())
+                .unwrap_or_default()
                 + 7,
         )),
         idle_tick: Duration::from_hours(1_000_000),
@@ -55,11 +52,7 @@ impl Stepped {
         let store = Store::open_file(disk.clone(), options)?;
         // Past the tick that the writer's thread begins with.
         store.tick()?;
-        Ok(Self {
-            clock: clock.clone(),
-            disk,
-            store,
-        })
+        Ok(Self { clock: clock.clone(), disk, store })
     }
 
     pub(crate) fn wall(&self) -> Timestamp {

@@ -25,10 +25,7 @@ pub(crate) fn key(key: &str) -> Key {
 }
 
 pub(crate) fn actor(reason: &str) -> Actor {
-    Actor {
-        name: "tester".into(),
-        reason: reason.into(),
-    }
+    Actor { name: "tester".into(), reason: reason.into() }
 }
 
 pub(crate) fn put(space_name: &str, name: &str, value: &str) -> Write {
@@ -41,25 +38,15 @@ pub(crate) fn put(space_name: &str, name: &str, value: &str) -> Write {
 }
 
 pub(crate) fn delete(space_name: &str, name: &str) -> Write {
-    Write {
-        op: Op::Delete,
-        ..put(space_name, name, "")
-    }
+    Write { op: Op::Delete, ..put(space_name, name, "") }
 }
 
 pub(crate) fn now(writes: Vec<Write>) -> CommitRequest {
-    CommitRequest {
-        writes,
-        author: "tester".into(),
-        ..CommitRequest::default()
-    }
+    CommitRequest { writes, author: "tester".into(), ..CommitRequest::default() }
 }
 
 pub(crate) fn later(at: Timestamp, writes: Vec<Write>) -> CommitRequest {
-    CommitRequest {
-        effective: Effective::At(at),
-        ..now(writes)
-    }
+    CommitRequest { effective: Effective::At(at), ..now(writes) }
 }
 
 /// A store in memory, and the clock that it lives by.
@@ -103,7 +90,6 @@ impl World {
     pub(crate) fn text(&self, as_of: AsOf, space_name: &str, name: &str) -> Option<String> {
         let view = self.store.view(as_of).expect("readable");
         let read = view.get(&space(space_name), &key(name)).expect("readable");
-        read.value
-            .map(|version| String::from_utf8(version.bytes.to_vec()).expect("text"))
+        read.value.map(|version| String::from_utf8(version.bytes.to_vec()).expect("text"))
     }
 }

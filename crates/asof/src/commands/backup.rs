@@ -77,8 +77,7 @@ fn copy(mut source: impl Read, mut file: NewFile, progress: &ProgressBar) -> Res
     };
     match copied {
         Ok(()) => {
-            file.publish()
-                .map_err(|error| Failure::file("the backup file", &error))?;
+            file.publish().map_err(|error| Failure::file("the backup file", &error))?;
             Ok(bytes)
         }
         Err(failure) => {
@@ -98,10 +97,7 @@ mod tests {
 
     impl Read for Breaks {
         fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-            self.0 = self
-                .0
-                .checked_sub(1)
-                .ok_or(std::io::ErrorKind::UnexpectedEof)?;
+            self.0 = self.0.checked_sub(1).ok_or(std::io::ErrorKind::UnexpectedEof)?;
             out[0] = 1;
             Ok(1)
         }

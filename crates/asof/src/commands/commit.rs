@@ -56,9 +56,7 @@ impl Commit {
             commit.message = self.message;
         }
         let when = show::When::of(commit.effective_at.map(Timestamp::from));
-        let receipt = context
-            .client_of_new()?
-            .commit(&commit, self.idempotency_key.as_deref())?;
+        let receipt = context.client_of_new()?.commit(&commit, self.idempotency_key.as_deref())?;
         show::receipt(&mut context.out, &receipt, when)?;
         Ok(Exit::Done)
     }

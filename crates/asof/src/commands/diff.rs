@@ -76,9 +76,7 @@ fn show_entry(
         _ => "~",
     };
     let size = |content: &Option<ContentBody>| {
-        content
-            .as_ref()
-            .map_or_else(|| "-".to_owned(), |content| human::size(content.bytes))
+        content.as_ref().map_or_else(|| "-".to_owned(), |content| human::size(content.bytes))
     };
     table.row([
         sign.to_owned(),

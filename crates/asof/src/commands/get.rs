@@ -71,11 +71,7 @@ impl Get {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let at = ReadAt {
             as_of: self.as_of,
-            preview: if self.preview {
-                Preview::Yes
-            } else {
-                Preview::No
-            },
+            preview: if self.preview { Preview::Yes } else { Preview::No },
             ..ReadAt::LATEST
         };
         let answer = context.client()?.get(&self.space, &self.key, at)?;

@@ -70,10 +70,7 @@ impl History {
             ("TYPE", Align::Left),
         ]);
         let mut at = self.as_of.map_or(ReadAt::LATEST, ReadAt::at);
-        let mut query = HistoryQuery {
-            from: self.from,
-            ..HistoryQuery::default()
-        };
+        let mut query = HistoryQuery { from: self.from, ..HistoryQuery::default() };
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut exit = Exit::Absent;
         loop {

@@ -62,9 +62,7 @@ impl FromStr for After {
         if text.contains('.') && !text.contains(':') {
             return Ok(Self::Cursor(Cursor(text.to_owned())));
         }
-        text.parse()
-            .map(Self::Moment)
-            .map_err(|error| format!("{error}, or a cursor of the feed"))
+        text.parse().map(Self::Moment).map_err(|error| format!("{error}, or a cursor of the feed"))
     }
 }
 
@@ -104,11 +102,8 @@ impl Log {
             limit: None,
         };
         loop {
-            let page = if self.pending {
-                client.pending(&query)?
-            } else {
-                client.commits(&query)?
-            };
+            let page =
+                if self.pending { client.pending(&query)? } else { client.commits(&query)? };
             for commit in &page.commits {
                 if out.is_json() {
                     out.json(commit)?;
@@ -128,10 +123,8 @@ impl Log {
         let out = &mut context.out;
         // What the operators did before is not part of the news, unless a cursor asks for it.
         let time = client.time()?;
-        let after = self
-            .after
-            .unwrap_or(After::Moment(time.latest.0))
-            .cursor(time.control_sequence);
+        let after =
+            self.after.unwrap_or(After::Moment(time.latest.0)).cursor(time.control_sequence);
         let mut table = table();
         for message in client.follow(after, self.space, pause())? {
             let message = message?;
@@ -195,10 +188,8 @@ fn commit_row(commit: &CommitBody) -> [String; 6] {
 }
 
 fn control_row(control: &ControlBody) -> [String; 6] {
-    let what = format!(
-        "{} {}: {} {}",
-        control.action, control.subject, control.detail, control.reason
-    );
+    let what =
+        format!("{} {}: {} {}", control.action, control.subject, control.detail, control.reason);
     [
         control.at.0.to_string(),
         "-".to_owned(),

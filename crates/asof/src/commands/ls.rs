@@ -28,12 +28,7 @@ pub(crate) struct Ls {
     /// The space
     space: String,
     /// Only keys that begin with this
-    #[arg(
-        long,
-        value_name = "PREFIX",
-        default_value = "",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     prefix: String,
     /// The moment; latest where left out
     #[arg(long, value_name = "T")]
@@ -65,10 +60,7 @@ impl Ls {
             ("HASH", Align::Left),
         ]);
         let mut at = self.as_of.map_or(ReadAt::LATEST, ReadAt::at);
-        let mut query = KeysQuery {
-            prefix: self.prefix,
-            ..KeysQuery::default()
-        };
+        let mut query = KeysQuery { prefix: self.prefix, ..KeysQuery::default() };
         let mut left = self.limit.unwrap_or(u64::MAX);
         loop {
             let page_max = PAGE_ENTRIES_DEFAULT.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -85,11 +77,7 @@ impl Ls {
                 Some(next) if left != 0 => query.after = Some(next),
                 next => {
                     if !out.is_json() {
-                        let more = if next.is_some() {
-                            "; there are more"
-                        } else {
-                            ""
-                        };
+                        let more = if next.is_some() { "; there are more" } else { "" };
                         out.note(&format!("as of {}{more}", page.as_of.0));
                     }
                     return Ok(Exit::Done);

@@ -34,12 +34,7 @@ pub(crate) struct Put {
     /// The file with the value; `-` or nothing for standard input
     file: Option<PathBuf>,
     /// The value itself
-    #[arg(
-        long,
-        value_name = "TEXT",
-        conflicts_with = "file",
-        allow_hyphen_values = true
-    )]
+    #[arg(long, value_name = "TEXT", conflicts_with = "file", allow_hyphen_values = true)]
     value: Option<String>,
     /// What the bytes are
     #[arg(long, value_name = "TYPE")]
@@ -70,10 +65,8 @@ impl Put {
 
 /// The content type of `bytes` out of `file`.
 fn guess_type(file: Option<&Path>, bytes: &[u8]) -> &'static str {
-    let extension = file
-        .and_then(Path::extension)
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
+    let extension =
+        file.and_then(Path::extension).and_then(|extension| extension.to_str()).unwrap_or_default();
     match extension {
         "json" => return asof_api::JSON,
         "txt" => return asof_api::TEXT,

@@ -46,11 +46,7 @@ impl Restore {
             .data()
             .ok_or_else(|| Failure::usage("pass --data DIR, the folder of the new store"))?
             .to_owned();
-        let file = if self.from.is_dir() {
-            self.from.join(backup::FILE_NAME)
-        } else {
-            self.from
-        };
+        let file = if self.from.is_dir() { self.from.join(backup::FILE_NAME) } else { self.from };
         let mut source = files::open(&file)?;
         let progress = crate::progress::bytes(&context.out);
         let by = context.actor(self.reason);

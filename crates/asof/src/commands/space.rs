@@ -130,14 +130,8 @@ impl SpaceCommand {
 
 impl Create {
     fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let state = if self.importing {
-            SpaceStateName::Importing
-        } else {
-            SpaceStateName::Live
-        };
-        let space = context
-            .client_of_new()?
-            .create_space(&self.space, state, &self.reason)?;
+        let state = if self.importing { SpaceStateName::Importing } else { SpaceStateName::Live };
+        let space = context.client_of_new()?.create_space(&self.space, state, &self.reason)?;
         let out = &mut context.out;
         if out.is_json() {
             out.json(&space)?;
@@ -182,10 +176,7 @@ impl RetentionArgs {
         } else {
             let kept = retention_words(&retention);
             let would = if self.dry_run { "would be " } else { "" };
-            out.line(&format!(
-                "of space {} {would}kept: {kept}; floor {}",
-                self.space, floor.0
-            ))?;
+            out.line(&format!("of space {} {would}kept: {kept}; floor {}", self.space, floor.0))?;
         }
         Ok(Exit::Done)
     }
@@ -196,9 +187,7 @@ impl RetentionArgs {
             return Some(RetentionBody::ALL);
         }
         if let Some(keep) = self.keep {
-            return Some(RetentionBody::KeepFor {
-                keep_seconds: keep.as_secs(),
-            });
+            return Some(RetentionBody::KeepFor { keep_seconds: keep.as_secs() });
         }
         let (dense, every) = self.dense.zip(self.every)?;
         Some(RetentionBody::Sparse {
@@ -273,10 +262,7 @@ fn retention_words(retention: &RetentionBody) -> String {
     match retention {
         RetentionBody::All(_) => "all".to_owned(),
         RetentionBody::KeepFor { keep_seconds } => human::duration(*keep_seconds),
-        RetentionBody::Sparse {
-            dense_seconds,
-            every_seconds,
-        } => format!(
+        RetentionBody::Sparse { dense_seconds, every_seconds } => format!(
             "{}, then one state every {}",
             human::duration(*dense_seconds),
             human::duration(*every_seconds)

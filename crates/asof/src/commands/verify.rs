@@ -58,10 +58,6 @@ impl Verify {
                 human::count(report.commits),
             ))?;
         }
-        Ok(if report.problems.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Corrupt
-        })
+        Ok(if report.problems.is_empty() { Exit::Done } else { Exit::Corrupt })
     }
 }

@@ -24,10 +24,7 @@ pub(crate) struct WriteArgs {
 /// What must hold just before, or the write is refused.
 #[derive(Args, Debug)]
 #[group(multiple = false)]
-#[expect(
-    clippy::struct_field_names,
-    reason = "they are the names of the options"
-)]
+#[expect(clippy::struct_field_names, reason = "they are the names of the options")]
 struct ConditionArgs {
     /// Only if the key holds no value
     #[arg(long)]

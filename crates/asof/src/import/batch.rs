@@ -48,12 +48,7 @@ pub(crate) struct Line {
 impl Batch {
     /// An empty batch for `space`.
     pub(crate) fn new(space: String) -> Self {
-        Self {
-            space,
-            lines: Vec::new(),
-            body: Vec::new(),
-            position: 0,
-        }
+        Self { space, lines: Vec::new(), body: Vec::new(), position: 0 }
     }
 
     /// Whether a line of `bytes` more fits in without making the batch overlong.
@@ -82,16 +77,10 @@ impl Batch {
         if self.lines.iter().all(&keep) {
             return self;
         }
-        let mut kept = Self {
-            position: self.position,
-            ..Self::new(self.space.clone())
-        };
+        let mut kept = Self { position: self.position, ..Self::new(self.space.clone()) };
         for (line, text) in self.texts().filter(|(line, _)| keep(line)) {
             kept.body.extend_from_slice(text);
-            kept.lines.push(Line {
-                end: kept.body.len(),
-                ..line.clone()
-            });
+            kept.lines.push(Line { end: kept.body.len(), ..line.clone() });
         }
         kept
     }

@@ -95,13 +95,7 @@ mod tests {
 
     #[test]
     fn without_a_telling_extension_the_bytes_decide() {
-        for path in [
-            "LICENSE",
-            "src/main.rs",
-            "v1.json/LICENSE",
-            ".gitignore",
-            "a.",
-        ] {
+        for path in ["LICENSE", "src/main.rs", "v1.json/LICENSE", ".gitignore", "a."] {
             assert_eq!(guess(path, "Grüße".as_bytes()), TEXT, "{path}");
             assert_eq!(guess(path, b"\0\x01"), BINARY, "{path}");
         }

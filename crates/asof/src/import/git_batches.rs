@@ -26,13 +26,7 @@ pub(crate) struct GitBatches {
 impl GitBatches {
     /// The commits for `space`.
     pub(crate) fn new(commits: Commits, space: String) -> Self {
-        Self {
-            commits,
-            space,
-            read: 0,
-            failure: None,
-            waiting: None,
-        }
+        Self { commits, space, read: 0, failure: None, waiting: None }
     }
 
     fn next_line(&mut self) -> Option<(Line, Vec<u8>)> {
@@ -142,19 +136,10 @@ fn encode(commit: &SourceCommit, number: u64) -> Result<(Line, Vec<u8>), Failure
 /// Files are texts or bytes, never JSON values: of a JSON file every byte counts, its last line
 /// feed too.
 fn write_text(write: &SourceWrite) -> WriteText<'_> {
-    let text = WriteText {
-        key: &write.key,
-        ..WriteText::default()
-    };
+    let text = WriteText { key: &write.key, ..WriteText::default() };
     match &write.op {
-        SourceOp::Delete => WriteText {
-            delete: true,
-            ..text
-        },
-        SourceOp::Put {
-            content_type,
-            value,
-        } => match short_text(value) {
+        SourceOp::Delete => WriteText { delete: true, ..text },
+        SourceOp::Put { content_type, value } => match short_text(value) {
             Some(value) => WriteText {
                 value_text: Some(value),
                 content_type: (*content_type != TEXT).then_some(*content_type),

@@ -80,11 +80,7 @@ fn describe(
         Err(error) => return Err(error.into()),
     };
     check_nothing_after(space, effective, client)?;
-    Ok(Resume {
-        last: Imported { id, at },
-        effective,
-        known: index as u64 + 1,
-    })
+    Ok(Resume { last: Imported { id, at }, effective, known: index as u64 + 1 })
 }
 
 /// Refuses where the space was given commits after `last` that are not in the history.

@@ -91,10 +91,9 @@ impl Meter {
         let elapsed = self.elapsed();
         let (of, total) = match self.total {
             Total::Commits(total) => (String::new(), Some(total)),
-            Total::Bytes(Some(total)) => (
-                format!(" ({} of {})", human::size(position), human::size(total)),
-                Some(total),
-            ),
+            Total::Bytes(Some(total)) => {
+                (format!(" ({} of {})", human::size(position), human::size(total)), Some(total))
+            }
             Total::Bytes(None) => (format!(" ({})", human::size(position)), None),
         };
         let left = total.map(|total| {

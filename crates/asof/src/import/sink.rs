@@ -70,12 +70,7 @@ enum Search {
 impl<'a> Sink<'a> {
     /// A sink that writes by way of `client`.
     pub(crate) fn new(client: &'a Client, ending: Ending, naming: Naming) -> Self {
-        Self {
-            client,
-            ending,
-            naming,
-            targets: BTreeMap::new(),
-        }
+        Self { client, ending, naming, targets: BTreeMap::new() }
     }
 
     /// The space `name`, created importing where there is none.
@@ -83,17 +78,14 @@ impl<'a> Sink<'a> {
         let space = match self.client.space(name) {
             Err(error) if error.name() == ErrorName::UnknownSpace => {
                 let reason = "import";
-                self.client
-                    .create_space(name, SpaceStateName::Importing, reason)
+                self.client.create_space(name, SpaceStateName::Importing, reason)
             }
             found => found,
         }?;
         let progress = space.import.as_ref();
         let mode = match space.state {
             SpaceStateName::Importing => Mode::Backfill {
-                resume_at: progress
-                    .and_then(|progress| progress.last_at)
-                    .map(Into::into),
+                resume_at: progress.and_then(|progress| progress.last_at).map(Into::into),
             },
             SpaceStateName::Live => Mode::Live(Search::ForNew),
         };
@@ -107,8 +99,7 @@ impl<'a> Sink<'a> {
             from: None,
             to: None,
         };
-        self.targets
-            .insert(name.to_owned(), Target { mode, summary });
+        self.targets.insert(name.to_owned(), Target { mode, summary });
         Ok(space)
     }
 
@@ -181,9 +172,7 @@ impl Target {
         if batch.lines.is_empty() {
             return Ok(());
         }
-        let Batch {
-            space, lines, body, ..
-        } = batch;
+        let Batch { space, lines, body, .. } = batch;
         match client.import(&space, Body::Bytes(Bytes::from(body))) {
             Ok(done) => {
                 self.summary.count(&lines, done);
@@ -288,14 +277,7 @@ fn request(space: &str, line: &Line, text: &[u8]) -> Result<WriteRequest, String
         return Err("it has no source id, which it must have once its space is live".to_owned());
     };
     let writes = parsed.writes.into_iter().map(|write| {
-        let ImportWriteBody {
-            key,
-            value,
-            value_text,
-            value_base64,
-            content_type,
-            delete,
-        } = write;
+        let ImportWriteBody { key, value, value_text, value_base64, content_type, delete } = write;
         WriteBody {
             space: space.to_owned(),
             key,
@@ -312,11 +294,7 @@ fn request(space: &str, line: &Line, text: &[u8]) -> Result<WriteRequest, String
         effective_at: None,
         author: parsed.author,
         message: parsed.message,
-        source: Some(SourceBody {
-            space: space.to_owned(),
-            id,
-            at: line.at.into(),
-        }),
+        source: Some(SourceBody { space: space.to_owned(), id, at: line.at.into() }),
     })
 }
 
@@ -324,18 +302,14 @@ fn request(space: &str, line: &Line, text: &[u8]) -> Result<WriteRequest, String
 fn at_line(error: &asof_client::Error, lines: &[Line], naming: Naming) -> Failure {
     let mut problem = error.problem().clone();
     let index = problem.line.and_then(|line| usize::try_from(line).ok());
-    let Some((number, line)) = problem
-        .line
-        .zip(index.and_then(|index| lines.get(index.checked_sub(1)?)))
+    let Some((number, line)) =
+        problem.line.zip(index.and_then(|index| lines.get(index.checked_sub(1)?)))
     else {
         return error.clone().into();
     };
     let detail = problem.detail.strip_prefix(&format!("line {number}: "));
     let detail = detail.unwrap_or(&problem.detail);
-    problem.detail = format!(
-        "{}: {detail}; what comes before it is imported",
-        name(line, naming)
-    );
+    problem.detail = format!("{}: {detail}; what comes before it is imported", name(line, naming));
     problem.line = Some(line.number);
     asof_client::Error::refused(problem).into()
 }

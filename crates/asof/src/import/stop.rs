@@ -18,17 +18,12 @@ impl Stop {
     /// nothing that was acknowledged.
     pub(crate) fn on_signals() -> io::Result<Self> {
         let stop = Self::default();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let asked = Arc::clone(&stop.0);
         // Registered before this returns, so that no signal is lost.
         let (mut interrupt, mut terminate) = {
             let _inside = runtime.enter();
-            (
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-            )
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
         };
         std::thread::spawn(move || {
             runtime.block_on(async {

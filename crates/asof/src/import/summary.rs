@@ -120,10 +120,9 @@ impl SpaceSummary {
     fn line(&self) -> String {
         let state = if self.is_live() { "live" } else { "importing" };
         match self.from.zip(self.to) {
-            Some((from, to)) => format!(
-                "space {} is {state}, with history from {} to {}",
-                self.space, from.0, to.0
-            ),
+            Some((from, to)) => {
+                format!("space {} is {state}, with history from {} to {}", self.space, from.0, to.0)
+            }
             None => format!("space {} is {state}", self.space),
         }
     }
@@ -132,9 +131,7 @@ impl SpaceSummary {
     fn suggest(&self, target: &str, out: &mut Output) -> Result<(), Failure> {
         let space = &self.space;
         if !self.is_live() {
-            return out.line(&format!(
-                "take it live with: asof space live {space}{target}"
-            ));
+            return out.line(&format!("take it live with: asof space live {space}{target}"));
         }
         out.line("try:")?;
         out.line(&format!("  asof ls {space} --limit 10{target}"))?;

@@ -5,12 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::both_ways;
 
 fn members(object: &Value) -> Vec<&str> {
-    object
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect()
+    object.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
 #[test]
@@ -36,16 +31,7 @@ fn a_value_comes_back_byte_for_byte_at_its_time() {
         names.sort_unstable();
         assert_eq!(
             names,
-            [
-                "as_of",
-                "content_type",
-                "from",
-                "hash",
-                "key",
-                "space",
-                "through",
-                "value_base64"
-            ]
+            ["as_of", "content_type", "from", "hash", "key", "space", "through", "value_base64"]
         );
     });
 }
@@ -91,21 +77,12 @@ fn listings_and_differences() {
         let after = store.json(&["put", "s", "d", "--value", "2"])[0]["effective"].to_string();
 
         let keys = |listed: Vec<Value>| -> Vec<String> {
-            listed
-                .iter()
-                .map(|line| line["key"].as_str().unwrap().to_owned())
-                .collect()
+            listed.iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect()
         };
         let now = store.json(&["ls", "s"]);
-        assert_eq!(
-            members(&now[0]),
-            ["bytes", "from", "hash", "key", "through"]
-        );
+        assert_eq!(members(&now[0]), ["bytes", "from", "hash", "key", "through"]);
         assert_eq!(keys(now), ["b", "d"]);
-        assert_eq!(
-            keys(store.json(&["ls", "s", "--as-of", &before])),
-            ["a", "b"]
-        );
+        assert_eq!(keys(store.json(&["ls", "s", "--as-of", &before])), ["a", "b"]);
         assert_eq!(keys(store.json(&["ls", "s", "--prefix", "d"])), ["d"]);
         assert_eq!(keys(store.json(&["ls", "s", "--limit", "1"])), ["b"]);
         let diff = store.ok(&["diff", "s", &before, &after]);
@@ -114,10 +91,7 @@ fn listings_and_differences() {
 
         let log = store.json(&["log", "--space", "t"]);
         let last = log.last().unwrap();
-        assert_eq!(
-            (&last["message"], &last["author"]),
-            (&json!("two spaces"), &json!("Ada"))
-        );
+        assert_eq!((&last["message"], &last["author"]), (&json!("two spaces"), &json!("Ada")));
         let log = store.json(&["log", "--after", &before, "--space", "s"]);
         assert_eq!(log.len(), 3);
     });
@@ -151,11 +125,7 @@ fn what_is_scheduled_can_be_seen_amended_and_cancelled() {
         assert_eq!(store.ok(&["get", "s", "k"]).out, b"old");
         let preview = store.ok(&["get", "s", "k", "--as-of", at, "--preview"]);
         assert_eq!(preview.out, b"new");
-        assert!(
-            preview.err.contains("it may still change"),
-            "{}",
-            preview.err
-        );
+        assert!(preview.err.contains("it may still change"), "{}", preview.err);
         assert_eq!(store.json(&["log", "--pending"]).len(), 1);
 
         let later = "2027-04-01T00:00:00Z";

@@ -34,9 +34,7 @@ impl Ran {
     /// Standard output, an object a line.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.text().lines();
-        lines
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Standard output, which is one object.
@@ -97,10 +95,7 @@ impl Server {
 
     /// Sends SIGTERM and waits; returns the exit code.
     pub(crate) fn terminate(&mut self) -> i32 {
-        let kill = Command::new("kill")
-            .arg(self.child.id().to_string())
-            .status()
-            .unwrap();
+        let kill = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(kill.success());
         self.child.wait().unwrap().code().unwrap()
     }
@@ -126,10 +121,7 @@ impl Store {
     pub(crate) fn in_folder() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("data")).unwrap();
-        Self {
-            folder,
-            server: None,
-        }
+        Self { folder, server: None }
     }
 
     /// A new store behind a server.

@@ -12,12 +12,7 @@ use crate::harness::{Store, asof, both_ways, run};
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example"])
-        .args([
-            "-c",
-            "commit.gpgsign=false",
-            "-c",
-            "init.defaultBranch=main",
-        ])
+        .args(["-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"])
         .args(arguments)
         .current_dir(folder)
         .env_remove("GIT_DIR")
@@ -51,10 +46,8 @@ fn lines(space: &str, numbers: core::ops::Range<u64>) -> String {
 #[test]
 fn a_file_of_commits_is_imported_and_grows() {
     both_ways(|store| {
-        let ran = store.run_with(
-            &["import", "jsonl", "-", "--json"],
-            lines("a", 0..1_200).as_bytes(),
-        );
+        let ran =
+            store.run_with(&["import", "jsonl", "-", "--json"], lines("a", 0..1_200).as_bytes());
         assert_eq!(ran.code, 0, "{ran:?}");
         let summary = ran.object();
         assert_eq!(summary["commits"], 1_200);
@@ -66,19 +59,11 @@ fn a_file_of_commits_is_imported_and_grows() {
         let path = store.beside("more.jsonl");
         std::fs::write(&path, lines("a", 0..1_203)).unwrap();
         let summary = &store.json(&["import", "jsonl", &path])[0];
-        assert_eq!(
-            (&summary["commits"], &summary["known"]),
-            (&3.into(), &1_200.into())
-        );
+        assert_eq!((&summary["commits"], &summary["known"]), (&3.into(), &1_200.into()));
         assert_eq!(store.ok(&["get", "a", "k2"]).out, b"{\"n\": 1202.0}");
         let summary = &store.json(&["import", "jsonl", &path])[0];
         assert_eq!(summary["commits"], 0);
-        assert!(
-            store
-                .ok(&["import", "jsonl", &path])
-                .text()
-                .starts_with("nothing new")
-        );
+        assert!(store.ok(&["import", "jsonl", &path]).text().starts_with("nothing new"));
     });
 }
 
@@ -87,13 +72,10 @@ fn several_spaces_and_compression() {
     let store = Store::in_folder();
     let both: Vec<_> = lines("a", 0..300).lines().map(str::to_owned).collect();
     let other = lines("b", 0..300);
-    let mixed = both
-        .iter()
-        .zip(other.lines())
-        .fold(String::new(), |mut text, (a, b)| {
-            writeln!(text, "{a}\n\n{b}").unwrap();
-            text
-        });
+    let mixed = both.iter().zip(other.lines()).fold(String::new(), |mut text, (a, b)| {
+        writeln!(text, "{a}\n\n{b}").unwrap();
+        text
+    });
     let level = ruzstd::encoding::CompressionLevel::Fastest;
     let (head, tail) = mixed.as_bytes().split_at(1_000);
     // Two frames, with the break within a line.
@@ -129,16 +111,11 @@ fn a_bad_line_is_named_and_what_comes_before_it_stays() {
             let text = format!("{}{bad}\n", lines("a", 0..3));
             let ran = store.run_with(&["import", "jsonl", "-"], text.as_bytes());
             assert_eq!(ran.code, 3, "{ran:?}");
-            assert!(
-                ran.err.contains("line 4") && ran.err.contains(why),
-                "{ran:?}"
-            );
+            assert!(ran.err.contains("line 4") && ran.err.contains(why), "{ran:?}");
         }
         // Mended, it goes on.
-        let ran = store.run_with(
-            &["import", "jsonl", "-", "--json"],
-            lines("a", 0..703).as_bytes(),
-        );
+        let ran =
+            store.run_with(&["import", "jsonl", "-", "--json"], lines("a", 0..703).as_bytes());
         assert_eq!(ran.object()["commits"], 2, "{ran:?}");
     });
 }
@@ -157,10 +134,7 @@ fn times_go_up_and_those_ahead_are_now() {
     assert_eq!(store.ok(&["get", "b", "k"]).out, b"1");
 
     let unnamed = ahead.replace(r#""source":"x","#, "");
-    let ran = store.run_with(
-        &["import", "jsonl", "-", "--space", "c"],
-        unnamed.as_bytes(),
-    );
+    let ran = store.run_with(&["import", "jsonl", "-", "--space", "c"], unnamed.as_bytes());
     assert_eq!(ran.code, 3, "{ran:?}");
     assert!(ran.err.contains("line 1"), "{ran:?}");
 }
@@ -231,10 +205,7 @@ fn a_repository_that_grows_is_imported_again() {
         commit(folder, "a", "four");
         commit(folder, "c", "five");
         let summary = &store.json(&import)[0];
-        assert_eq!(
-            (&summary["commits"], &summary["known"]),
-            (&2.into(), &3.into())
-        );
+        assert_eq!((&summary["commits"], &summary["known"]), (&2.into(), &3.into()));
         assert_eq!(store.ok(&["get", "r", "a"]).out, b"four");
 
         // Rewritten below what was imported.
@@ -257,15 +228,7 @@ fn what_no_store_can_hold_is_refused_unless_skipped() {
     std::fs::write(folder.join("large"), vec![b'x'; (1 << 20) + 1]).unwrap();
     git(folder, &["add", "--all"]);
     let head = git(folder, &["rev-parse", "HEAD"]);
-    git(
-        folder,
-        &[
-            "update-index",
-            "--add",
-            "--cacheinfo",
-            &format!("160000,{head},sub"),
-        ],
-    );
+    git(folder, &["update-index", "--add", "--cacheinfo", &format!("160000,{head},sub")]);
     git(folder, &["commit", "--quiet", "--message", "two"]);
     let ran = store.run(&["import", "git", &repo, "--space", "r"]);
     assert_eq!(ran.code, 3, "{ran:?}");
@@ -282,18 +245,10 @@ fn what_no_store_can_hold_is_refused_unless_skipped() {
 fn a_demo_needs_no_history() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = asof(&["demo", "--exit"]);
-    command
-        .current_dir(&folder)
-        .env("GIT_CEILING_DIRECTORIES", "/");
+    command.current_dir(&folder).env("GIT_CEILING_DIRECTORIES", "/");
     let ran = run(command, b"");
     assert_eq!(ran.code, 0, "{ran:?}");
-    for word in [
-        "no git history",
-        "$ asof time",
-        "$ asof ls",
-        "$ asof diff",
-        "agreed",
-    ] {
+    for word in ["no git history", "$ asof time", "$ asof ls", "$ asof diff", "agreed"] {
         assert!(ran.text().contains(word), "{word}: {ran:?}");
     }
 }

@@ -1,10 +1,7 @@
 //! The binary as people and scripts meet it: each command against a folder and against a server,
 //! with its exit code, its output and what it says where something is wrong.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test cannot go on without fails it"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test cannot go on without fails it")]
 
 mod architecture;
 mod commands;

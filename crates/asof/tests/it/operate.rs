@@ -35,10 +35,7 @@ fn a_cap_rolls_readers_back_and_lets_them_go() {
         assert_eq!(store.run(&["cap", "clear", "--reason", "again"]).code, 3);
         let audit = store.json(&["audit"]);
         let last = audit.last().unwrap();
-        assert_eq!(
-            (&last["action"], &last["by"]),
-            (&"cap-cleared".into(), &"Ada".into())
-        );
+        assert_eq!((&last["action"], &last["by"]), (&"cap-cleared".into(), &"Ada".into()));
     });
 }
 
@@ -49,12 +46,7 @@ fn spaces_pins_and_tokens() {
         let refused = store.run(&["get", "a", "k", "--json"]);
         assert_eq!(refused.code, 3);
         assert_eq!(refused.problem()["name"], "StillImporting");
-        assert!(
-            refused.problem()["hint"]
-                .as_str()
-                .unwrap()
-                .contains("asof space live")
-        );
+        assert!(refused.problem()["hint"].as_str().unwrap().contains("asof space live"));
         store.ok(&["space", "live", "a"]);
         store.ok(&["put", "a", "k", "--value", "1"]);
         assert_eq!(store.json(&["space", "usage", "a"])[0]["versions"], 1);
@@ -91,11 +83,7 @@ fn a_token_is_asked_for_once_there_is_one() {
     let secret = store.ok(&create);
     let refused = store.run(&["time"]);
     assert_eq!(refused.code, 3);
-    assert!(
-        refused.err.contains("hint: pass --token"),
-        "{}",
-        refused.err
-    );
+    assert!(refused.err.contains("hint: pass --token"), "{}", refused.err);
     let secret = secret.text().trim();
     store.ok(&["time", "--token", secret]);
     let refused = store.run(&["put", "s", "k", "--value", "1", "--token", secret, "--json"]);

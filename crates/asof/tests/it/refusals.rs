@@ -37,31 +37,14 @@ fn refusals_have_names_bounds_and_hints() {
 #[test]
 fn conditions_and_repetition() {
     both_ways(|store| {
-        let put = [
-            "put",
-            "s",
-            "k",
-            "--value",
-            "1",
-            "--if-absent",
-            "--idempotency-key",
-            "once",
-        ];
+        let put = ["put", "s", "k", "--value", "1", "--if-absent", "--idempotency-key", "once"];
         let first = store.json(&put);
         let again = store.json(&put);
         assert_eq!(first[0]["id"], again[0]["id"]);
         assert_eq!(again[0]["replayed"], true);
-        let hash = store.json(&["get", "s", "k"])[0]["hash"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let hash = store.json(&["get", "s", "k"])[0]["hash"].as_str().unwrap().to_owned();
         store.ok(&["put", "s", "k", "--value", "2", "--if-hash", &hash]);
-        assert_eq!(
-            store
-                .run(&["put", "s", "k", "--value", "3", "--if-hash", &hash])
-                .code,
-            3
-        );
+        assert_eq!(store.run(&["put", "s", "k", "--value", "3", "--if-hash", &hash]).code, 3);
         let at = first[0]["effective"].to_string();
         let since = ["delete", "s", "k", "--if-unchanged-since", &at];
         assert_eq!(store.run(&since).code, 3);
@@ -89,10 +72,7 @@ fn wrong_usage_is_told_apart() {
     });
     let nowhere = run(asof(&["time", "--data", "/there/is/no/such/folder"]), b"");
     assert_eq!(nowhere.code, 2, "{nowhere:?}");
-    let both = run(
-        asof(&["time", "--data", "/tmp", "--server", "http://127.0.0.1:1"]),
-        b"",
-    );
+    let both = run(asof(&["time", "--data", "/tmp", "--server", "http://127.0.0.1:1"]), b"");
     assert_eq!(both.code, 2, "{both:?}");
 }
 
@@ -100,12 +80,7 @@ fn wrong_usage_is_told_apart() {
 fn no_server_is_unavailable_and_says_how_to_start_one() {
     let ran = run(asof(&["time", "--server", "http://127.0.0.1:1"]), b"");
     assert_eq!(ran.code, 4);
-    assert!(
-        ran.err
-            .contains("start one with `asof serve`, or pass --data DIR"),
-        "{}",
-        ran.err
-    );
+    assert!(ran.err.contains("start one with `asof serve`, or pass --data DIR"), "{}", ran.err);
 }
 
 #[test]

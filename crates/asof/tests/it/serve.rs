@@ -31,10 +31,7 @@ fn its_configuration_is_checked_before_it_starts() {
     assert_eq!(check("listen = '127.0.0.1:0'", &[]).code, 0);
     let open = check("listen = '0.0.0.0:7400'", &[]);
     assert_eq!(open.code, 2, "{open:?}");
-    assert_eq!(
-        check("listen = '0.0.0.0:7400'", &["--listen", "127.0.0.1:0"]).code,
-        0
-    );
+    assert_eq!(check("listen = '0.0.0.0:7400'", &["--listen", "127.0.0.1:0"]).code, 0);
     let unknown = check("[store]\nvalue_bytes = 1", &[]);
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("value_bytes"), "{}", unknown.err);
@@ -46,9 +43,7 @@ fn a_follower_sees_each_commit_once_and_a_reader_may_leave() {
     let start = store.json(&["put", "s", "k", "--value", "0"]);
     let after = start[0]["effective"].to_string();
     let url = &store.url();
-    let follow = [
-        "log", "--follow", "--json", "--after", &after, "--server", url,
-    ];
+    let follow = ["log", "--follow", "--json", "--after", &after, "--server", url];
     let mut child = asof(&follow).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut expected = Vec::new();

@@ -27,9 +27,6 @@ fn memory_is_bounded_and_nothing_is_forgotten() {
     }
     for at in 0..10_000_u64 {
         let start = (at * 7_919 % 10_007) * 10;
-        assert!(
-            all.iter()
-                .any(|(from, until)| from <= start && start + 3 <= until)
-        );
+        assert!(all.iter().any(|(from, until)| from <= start && start + 3 <= until));
     }
 }

@@ -25,11 +25,7 @@ fn a_second_open_is_refused_until_the_first_is_dropped() {
     let first = OsFile::open(&path, WhenMissing::Create).unwrap();
     let refused = OsFile::open(&path, WhenMissing::Create).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
-    assert!(
-        refused
-            .to_string()
-            .contains("another process has this store open")
-    );
+    assert!(refused.to_string().contains("another process has this store open"));
     drop(first);
     OsFile::open(&path, WhenMissing::Refuse).unwrap();
 }

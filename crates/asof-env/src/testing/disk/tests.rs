@@ -14,10 +14,7 @@ fn what_was_synced_survives_and_a_seed_repeats_a_crash() {
         for sector in image.chunks(SECTOR) {
             assert!(sector.iter().all(|&byte| byte == sector[0] && byte != 0));
         }
-        seen.insert((
-            image.len(),
-            image.iter().step_by(SECTOR).copied().collect::<Vec<_>>(),
-        ));
+        seen.insert((image.len(), image.iter().step_by(SECTOR).copied().collect::<Vec<_>>()));
     }
     // Every choice of sectors of the long image and of the short one.
     assert_eq!(seen.len(), 16 + 4);
@@ -44,9 +41,6 @@ fn a_failed_sync_is_not_made_good_by_the_next() {
     assert_eq!(disk.bytes(), b"lost");
     assert!(disk.after_crash(1).bytes().is_empty());
     disk.fail_write_at(1);
-    assert_eq!(
-        disk.write_at(0, b"x").unwrap_err().kind(),
-        io::ErrorKind::StorageFull
-    );
+    assert_eq!(disk.write_at(0, b"x").unwrap_err().kind(), io::ErrorKind::StorageFull);
     disk.write_at(0, b"y").unwrap();
 }

@@ -42,13 +42,8 @@ impl MemoryEngine {
     #[must_use]
     pub fn reopen(&self) -> Self {
         let rows = Arc::clone(&self.state().rows);
-        let state = State {
-            rows,
-            ..State::default()
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-        }
+        let state = State { rows, ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -94,9 +89,7 @@ impl Engine for MemoryEngine {
 impl fmt::Debug for MemoryEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.state().rows.len();
-        f.debug_struct("MemoryEngine")
-            .field("rows", &rows)
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryEngine").field("rows", &rows).finish_non_exhaustive()
     }
 }
 
@@ -139,8 +132,6 @@ impl Snapshot for MemorySnapshot {
 
 impl fmt::Debug for MemorySnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemorySnapshot")
-            .field("rows", &self.0.len())
-            .finish()
+        f.debug_struct("MemorySnapshot").field("rows", &self.0.len()).finish()
     }
 }

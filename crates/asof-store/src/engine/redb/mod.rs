@@ -38,10 +38,7 @@ pub struct RedbOptions {
 impl Default for RedbOptions {
     /// 128 MiB of cache; an empty file becomes an empty store.
     fn default() -> Self {
-        Self {
-            cache_bytes: 128 * 1024 * 1024,
-            when_empty: WhenEmpty::Create,
-        }
+        Self { cache_bytes: 128 * 1024 * 1024, when_empty: WhenEmpty::Create }
     }
 }
 
@@ -86,18 +83,11 @@ impl RedbEngine {
             Ok(database)
         });
         let database = opened.inspect_err(|_| sealed.stop())?;
-        let core = Arc::new(Core {
-            database: Some(database),
-            sealed,
-            failed: OnceLock::new(),
-        });
+        let core = Arc::new(Core { database: Some(database), sealed, failed: OnceLock::new() });
         // A table that is not there yet can not be read.
         let has_rows = core.run(|database| {
             let tables = database.begin_read()?.open_table(ROWS);
-            Ok(!matches!(
-                tables,
-                Err(redb::TableError::TableDoesNotExist(_))
-            ))
+            Ok(!matches!(tables, Err(redb::TableError::TableDoesNotExist(_))))
         })?;
         if !has_rows {
             core.commit(&Batch::default(), Durability::Durable)?;

@@ -78,11 +78,7 @@ pub(super) fn page_at(page: u64) -> u64 {
 /// Length of the file that holds `len` logical bytes.
 pub(super) fn physical_len(len: u64) -> u64 {
     let pages = len.div_ceil(PAGE as u64);
-    if pages <= 1 {
-        PREFIX as u64
-    } else {
-        page_at(pages - 1) + PAGE as u64
-    }
+    if pages <= 1 { PREFIX as u64 } else { page_at(pages - 1) + PAGE as u64 }
 }
 
 /// A page number or length within the address space.
@@ -93,11 +89,7 @@ pub(super) fn to_usize(value: u64) -> usize {
 /// The superblock of the format this program writes.
 pub(super) fn superblock() -> Sector {
     sector(
-        &[
-            &MAGIC,
-            &FORMAT.to_le_bytes(),
-            &u32::try_from(PAGE).unwrap_or_default().to_le_bytes(),
-        ],
+        &[&MAGIC, &FORMAT.to_le_bytes(), &u32::try_from(PAGE).unwrap_or_default().to_le_bytes()],
         SUPERBLOCK_SEED,
     )
 }

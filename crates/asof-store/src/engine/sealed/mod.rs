@@ -206,14 +206,10 @@ impl SealedFile {
         let mut rest = out;
         for (page, count) in layout::runs(page, rest.len()) {
             let (run, after) = rest.split_at_mut(count * PAGE);
-            self.file
-                .read_at(layout::page_at(page), run)
-                .map_err(|error| self.explain(error))?;
+            self.file.read_at(layout::page_at(page), run).map_err(|error| self.explain(error))?;
             let odd = self
                 .seals
-                .with(&*self.file, page, count, |seals| {
-                    mismatches(page, run, seals)
-                })
+                .with(&*self.file, page, count, |seals| mismatches(page, run, seals))
                 .map_err(|error| self.explain(error))?;
             if !odd.is_empty() {
                 self.mismatched(odd)?;
@@ -297,9 +293,7 @@ impl redb::StorageBackend for Backend {
             let mut header = state.header.clone();
             let from = layout::to_usize(offset);
             let range = header.bytes.get_mut(from..from + data.len());
-            range
-                .ok_or(io::ErrorKind::InvalidInput)?
-                .copy_from_slice(data);
+            range.ok_or(io::ErrorKind::InvalidInput)?.copy_from_slice(data);
             if state.phase == Phase::Running || header.number == 0 {
                 header.number += 1;
             }
@@ -392,10 +386,7 @@ fn load(prefix: &[u8], physical: u64) -> Result<Option<State>, EngineError> {
     match layout::superblock_format(superblock) {
         Some(layout::FORMAT) => {}
         Some(found) if found > layout::FORMAT => {
-            return Err(EngineError::NewerFormat {
-                found,
-                supported: layout::FORMAT,
-            });
+            return Err(EngineError::NewerFormat { found, supported: layout::FORMAT });
         }
         Some(_) | None => return Err(corrupt("it does not begin like a store, or is damaged")),
     }
@@ -438,11 +429,7 @@ fn create(file: &dyn DiskFile) -> io::Result<State> {
     file.write_at(SUPERBLOCK_AT, &layout::superblock())?;
     file.sync()?;
     Ok(State {
-        header: Header {
-            bytes: [0; HEADER_BYTES],
-            number: 0,
-            len: 0,
-        },
+        header: Header { bytes: [0; HEADER_BYTES], number: 0, len: 0 },
         marked: 0,
         phase: Phase::Opening,
         trust: Trust::Seals,
@@ -466,19 +453,13 @@ fn mismatches(page: u64, run: &[u8], seals: &[u64]) -> Vec<(u64, u64)> {
 fn page_of(offset: u64, len: usize, end: u64) -> io::Result<Option<u64>> {
     let outside = offset.checked_add(len as u64).is_none_or(|to| to > end);
     if outside {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "outside of the file",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "outside of the file"));
     }
     if offset < PAGE as u64 {
         return Ok(None);
     }
     if !offset.is_multiple_of(PAGE as u64) || !len.is_multiple_of(PAGE) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not whole pages",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not whole pages"));
     }
     Ok(Some(offset / PAGE as u64))
 }

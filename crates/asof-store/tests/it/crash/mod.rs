@@ -29,22 +29,10 @@ fn note(store: &Store) -> String {
         all += &text;
         all.push('\n');
     };
-    add(format!(
-        "{:?}\n{:?}\n{:?}",
-        store.spaces(),
-        store.cap(),
-        store.pins()
-    ));
-    add(format!(
-        "{:?}",
-        store.control_log(0, 1_000).expect("readable")
-    ));
+    add(format!("{:?}\n{:?}\n{:?}", store.spaces(), store.cap(), store.pins()));
+    add(format!("{:?}", store.control_log(0, 1_000).expect("readable")));
     let live_and_pending = [
-        store.log(&LogRange {
-            after: Cursor::START,
-            spaces: None,
-            limit: 1_000,
-        }),
+        store.log(&LogRange { after: Cursor::START, spaces: None, limit: 1_000 }),
         store.pending(Cursor::START, 1_000),
     ];
     for page in live_and_pending {
@@ -65,14 +53,8 @@ fn note(store: &Store) -> String {
         };
         add(format!("{:?}", page.value));
         for name in ["k", "once", "new", "gone", "h0", "h1", "h2"] {
-            let range = HistoryRange {
-                from: info.floor,
-                before: None,
-                limit: 1_000,
-            };
-            let history = view
-                .history(&info.name, &key(name), &range)
-                .expect("readable");
+            let range = HistoryRange { from: info.floor, before: None, limit: 1_000 };
+            let history = view.history(&info.name, &key(name), &range).expect("readable");
             add(format!("{history:?}"));
         }
     }
@@ -97,9 +79,7 @@ struct Attempt {
 fn start(disk: SimDisk) -> Attempt {
     let (clock, disk) = (Arc::new(ManualClock::new(at(START))), Arc::new(disk));
     let told = Arc::new(AtomicU64::new(0));
-    let store = Stepped::open(&clock, disk.clone())
-        .ok()
-        .map(|world| world.store);
+    let store = Stepped::open(&clock, disk.clone()).ok().map(|world| world.store);
     if let Some(store) = &store {
         told.store(store.time().closed.as_micros(), Ordering::Relaxed);
         let told = told.clone();
@@ -109,13 +89,7 @@ fn start(disk: SimDisk) -> Attempt {
         };
         store.on_publish(Box::new(hook));
     }
-    Attempt {
-        clock,
-        disk,
-        store,
-        told,
-        done: 0,
-    }
+    Attempt { clock, disk, store, told, done: 0 }
 }
 
 impl Attempt {
@@ -167,11 +141,7 @@ fn assert_before_or_after(notes: &[String], done: usize, store: &Store, story: &
     assert!(
         expected.contains(&&found),
         "{story}: after {done} half steps there is\n{found}\nand not\n{}",
-        expected
-            .iter()
-            .map(|note| note.as_str())
-            .collect::<Vec<_>>()
-            .join("\nor\n")
+        expected.iter().map(|note| note.as_str()).collect::<Vec<_>>().join("\nor\n")
     );
     let report = store.verify(&mut |_| {}).expect("readable");
     assert_eq!(report.problems, [""; 0], "{story}");
@@ -201,27 +171,14 @@ fn power_may_fail_at_any_operation_of_a_store() {
 fn assert_recovers(attempt: &Attempt, notes: &[String], image: Arc<SimDisk>, story: &str) {
     let world =
         Stepped::open(&attempt.clock, image).unwrap_or_else(|error| panic!("{story}: {error}"));
-    assert!(
-        world.closed() >= attempt.told(),
-        "{story}: closed never steps back"
-    );
+    assert!(world.closed() >= attempt.told(), "{story}: closed never steps back");
     assert_before_or_after(notes, attempt.done, &world.store, story);
     let (found, closed) = (note(&world.store), world.closed());
     let again = world.crash(7);
     assert!(again.closed() >= closed, "{story}");
-    assert_eq!(
-        note(&again.store),
-        found,
-        "{story}: the second start finds something else"
-    );
-    let next = again
-        .store
-        .commit(now(vec![put("after", "k", "1")]))
-        .expect("it takes writes");
-    assert!(
-        next.effective > attempt.told(),
-        "{story}: nothing takes effect at or below closed"
-    );
+    assert_eq!(note(&again.store), found, "{story}: the second start finds something else");
+    let next = again.store.commit(now(vec![put("after", "k", "1")])).expect("it takes writes");
+    assert!(next.effective > attempt.told(), "{story}: nothing takes effect at or below closed");
 }
 
 /// Does the work with one failure in it, waits until the store has opened its file again, and
@@ -231,21 +188,11 @@ fn assert_survives(work: &[Step], notes: &[String], disk: SimDisk, story: &str) 
     if attempt.store.is_none() {
         // Making the store failed; trying again makes it.
         let store = Stepped::open(&attempt.clock, attempt.disk.clone());
-        attempt.store = Some(
-            store
-                .unwrap_or_else(|error| panic!("{story}: {error}"))
-                .store,
-        );
+        attempt.store = Some(store.unwrap_or_else(|error| panic!("{story}: {error}")).store);
     } else {
         attempt.go(work, |_| {});
     }
-    let Attempt {
-        clock,
-        store: Some(store),
-        done,
-        ..
-    } = &attempt
-    else {
+    let Attempt { clock, store: Some(store), done, .. } = &attempt else {
         panic!("{story}: there is a store");
     };
     if *done == 2 * work.len() {
@@ -253,49 +200,30 @@ fn assert_survives(work: &[Step], notes: &[String], disk: SimDisk, story: &str) 
     }
     let refused = store.commit(now(vec![put("refused", "k", "1")]));
     let read_only = matches!(store.health(), Health::ReadOnly(_));
-    assert!(
-        refused.is_err() == read_only || *done == 0,
-        "{story}: read-only refuses writes"
-    );
+    assert!(refused.is_err() == read_only || *done == 0, "{story}: read-only refuses writes");
     if *done == 0 {
         return true;
     }
     // The frozen moment cannot be left before the file is open again; then nothing is missing.
     clock.advance(2 * SECOND);
     store.tick().expect("the writer goes on");
-    assert!(
-        !matches!(store.health(), Health::ReadOnly(_)),
-        "{story}: {:?}",
-        store.health()
-    );
+    assert!(!matches!(store.health(), Health::ReadOnly(_)), "{story}: {:?}", store.health());
     assert!(store.time().closed >= attempt.told());
     let (found, expected) = (note(store), notes.get(*done..).unwrap_or_default());
     // Two seconds on, the brief pin may have lapsed in the same tick.
-    let is_there = expected
-        .iter()
-        .take(2)
-        .any(|note| without_pins(note) == without_pins(&found));
-    assert!(
-        is_there,
-        "{story}: after {done} half steps there is\n{found}"
-    );
+    let is_there = expected.iter().take(2).any(|note| without_pins(note) == without_pins(&found));
+    assert!(is_there, "{story}: after {done} half steps there is\n{found}");
     let report = store.verify(&mut |_| {}).expect("readable");
     assert_eq!(report.problems, [""; 0], "{story}");
     let told = attempt.told();
-    let next = store
-        .commit(now(vec![put("after", "k", "1")]))
-        .expect("it takes writes again");
+    let next = store.commit(now(vec![put("after", "k", "1")])).expect("it takes writes again");
     assert!(next.effective > told);
     true
 }
 
 /// A note without the lines that a lapsed pin changes.
 fn without_pins(note: &str) -> Vec<&str> {
-    note.lines()
-        .enumerate()
-        .filter(|(n, _)| ![2, 3].contains(n))
-        .map(|(_, line)| line)
-        .collect()
+    note.lines().enumerate().filter(|(n, _)| ![2, 3].contains(n)).map(|(_, line)| line).collect()
 }
 
 #[test]
@@ -305,12 +233,7 @@ fn any_write_may_fail_and_the_store_recovers_without_losing_a_commit() {
     for n in 0..disk.writes() {
         let disk = SimDisk::new();
         disk.fail_write_at(n);
-        assert_survives(
-            &work,
-            &notes,
-            disk,
-            &format!("the disk is full at write {n}"),
-        );
+        assert_survives(&work, &notes, disk, &format!("the disk is full at write {n}"));
     }
 }
 

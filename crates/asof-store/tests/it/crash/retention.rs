@@ -18,23 +18,14 @@ fn with_old_history() -> (Arc<ManualClock>, Vec<u8>, Vec<Timestamp>) {
         let value = n.to_string();
         let writes = match n % 4 {
             3 => vec![delete("a", "k"), put("b", "k", &value)],
-            _ => vec![
-                put("a", "k", &value),
-                put("a", &value, &value),
-                put("b", "l", &value),
-            ],
+            _ => vec![put("a", "k", &value), put("a", &value, &value), put("b", "l", &value)],
         };
         world.store.commit(now(writes)).expect("writable");
         moments.push(world.pass(SECOND));
     }
-    let sparse = Retention::Sparse {
-        dense: 3 * SECOND,
-        every: 2 * SECOND,
-    };
+    let sparse = Retention::Sparse { dense: 3 * SECOND, every: 2 * SECOND };
     for (name, policy) in [("a", sparse), ("b", Retention::KeepFor(4 * SECOND))] {
-        let outcome = world
-            .store
-            .set_retention(&space(name), policy, actor("space"), DryRun::No);
+        let outcome = world.store.set_retention(&space(name), policy, actor("space"), DryRun::No);
         outcome.expect("a policy");
     }
     let Stepped { clock, disk, store } = world;
@@ -48,9 +39,7 @@ fn readable(store: &Store, moments: &[Timestamp]) -> Vec<Option<String>> {
     let names = [("a", "k"), ("a", "0"), ("a", "9"), ("b", "k"), ("b", "l")];
     for at in moments {
         for (name, k) in names {
-            let read = store
-                .view(AsOf::At(*at))
-                .and_then(|v| v.get(&space(name), &key(k)));
+            let read = store.view(AsOf::At(*at)).and_then(|v| v.get(&space(name), &key(k)));
             all.push(match read {
                 Ok(read) => {
                     assert!(read.validity.is_some_and(|validity| validity.contains(*at)));
@@ -97,10 +86,7 @@ fn power_may_fail_at_any_operation_of_a_retention_pass() {
             let found = readable(&again.store, &moments);
             assert_eq!(found, kept, "cut at {cut}");
             for (found, told) in found.iter().zip(&all) {
-                assert!(
-                    found.is_none() || told.is_none() || found == told,
-                    "cut at {cut}"
-                );
+                assert!(found.is_none() || told.is_none() || found == told, "cut at {cut}");
             }
             let report = again.store.verify(&mut |_| {}).expect("readable");
             assert_eq!(report.problems, [""; 0], "cut at {cut}");

@@ -31,10 +31,7 @@ fn backfill(n: u64) -> Backfill {
         at: at(n * 1_000),
         author: "history".into(),
         message: format!("history {n}"),
-        writes: vec![(
-            key(&format!("h{}", n % 3)),
-            put("x", "x", &n.to_string()).op,
-        )],
+        writes: vec![(key(&format!("h{}", n % 3)), put("x", "x", &n.to_string()).op)],
     }
 }
 
@@ -66,15 +63,8 @@ pub(super) fn work() -> Vec<Step> {
         // Holds all history, so that opening the store has nothing to drop.
         pin("hold", Duration::from_hours(1)),
         commit(now(vec![put("a", "k", "1")])),
-        commit(now(vec![
-            put("a", "k", "2"),
-            put("b", "k", &big),
-            put("c", "k", "1"),
-        ])),
-        commit(later(
-            soon(2_500),
-            vec![put("a", "k", "later"), put("b", "k", "later")],
-        )),
+        commit(now(vec![put("a", "k", "2"), put("b", "k", &big), put("c", "k", "1")])),
+        commit(later(soon(2_500), vec![put("a", "k", "later"), put("b", "k", "later")])),
         commit(later(soon(3_000), vec![put("a", "gone", "never")])),
         step(move |store| store.amend(id(5), amendment.clone(), by())),
         step(move |store| store.cancel(id(6), by())),
@@ -91,17 +81,10 @@ pub(super) fn work() -> Vec<Step> {
         pin("job", Duration::from_hours(1)),
         pin("brief", Duration::from_millis(250)),
         step(move |store| store.clear_cap(by(), DryRun::No)),
-        commit(now(vec![
-            delete("a", "k"),
-            delete("a", "never"),
-            put("c", "k", "3"),
-        ])),
+        commit(now(vec![delete("a", "k"), delete("a", "never"), put("c", "k", "3")])),
         step(move |store| store.release_pin("job", by(), DryRun::No)),
         step(move |store| {
-            let policy = Retention::Sparse {
-                dense: SECOND,
-                every: SECOND,
-            };
+            let policy = Retention::Sparse { dense: SECOND, every: SECOND };
             store.set_retention(&space("a"), policy, by(), DryRun::No)
         }),
         step(Store::tick),

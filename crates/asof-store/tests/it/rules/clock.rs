@@ -22,21 +22,14 @@ fn is_read_only(world: &Stepped) -> bool {
 #[test]
 fn a_clock_jump_while_running_turns_the_store_read_only() {
     let ten_years = 3_653 * DAY;
-    for wall in [
-        at(START).saturating_sub(DAY),
-        at(START).saturating_add(ten_years),
-    ] {
+    for wall in [at(START).saturating_sub(DAY), at(START).saturating_add(ten_years)] {
         let world = Stepped::new(at(START));
         world.store.commit(write()).unwrap();
         let closed = world.closed();
         world.clock.set_wall(wall);
         assert_kind(world.store.commit(write()), "Unavailable");
         assert!(is_read_only(&world));
-        assert_eq!(
-            world.pass(SECOND),
-            closed,
-            "closed does not follow a clock in doubt"
-        );
+        assert_eq!(world.pass(SECOND), closed, "closed does not follow a clock in doubt");
         // Setting it right is not enough: who knows what it was.
         world.clock.set_wall(at(START).saturating_add(SECOND));
         assert_kind(world.store.commit(write()), "Unavailable");
@@ -70,39 +63,26 @@ fn a_machine_that_slept_has_not_jumped() {
 #[test]
 fn accepting_the_clock_is_audited_and_needs_a_reason() {
     let world = Stepped::new(at(START));
-    assert_kind(
-        world.store.accept_clock(actor("nothing is wrong")),
-        "Conflict",
-    );
+    assert_kind(world.store.accept_clock(actor("nothing is wrong")), "Conflict");
     let ahead = at(START).saturating_add(30 * DAY);
     world.clock.set_wall(ahead);
     world.store.tick().unwrap();
     assert!(is_read_only(&world));
     assert_kind(world.store.accept_clock(actor("")), "Invalid");
     assert!(is_read_only(&world));
-    world
-        .store
-        .accept_clock(actor("it was wrong before"))
-        .unwrap();
+    world.store.accept_clock(actor("it was wrong before")).unwrap();
     let records = world.store.control_log(0, 10).unwrap();
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].action, ControlAction::ClockAccepted);
     assert_eq!(records[0].by, actor("it was wrong before"));
-    assert!(
-        records[0].detail.contains("jumped"),
-        "{}",
-        records[0].detail
-    );
+    assert!(records[0].detail.contains("jumped"), "{}", records[0].detail);
     assert_eq!(world.store.commit(write()).unwrap().accepted, ahead);
 }
 
 #[test]
 fn a_store_far_from_its_clock_starts_read_only() {
     let year = 367 * DAY;
-    for wall in [
-        at(START).saturating_sub(year),
-        at(START).saturating_add(year),
-    ] {
+    for wall in [at(START).saturating_sub(year), at(START).saturating_add(year)] {
         let world = Stepped::new(at(START));
         world.store.commit(write()).unwrap();
         let Stepped { clock, disk, store } = world;
@@ -113,10 +93,7 @@ fn a_store_far_from_its_clock_starts_read_only() {
         assert!(is_read_only(&world));
         assert_kind(world.store.commit(write()), "Unavailable");
         assert_eq!(world.closed(), closed);
-        world
-            .store
-            .accept_clock(actor("it stood in a cupboard"))
-            .unwrap();
+        world.store.accept_clock(actor("it stood in a cupboard")).unwrap();
         assert!(world.store.commit(write()).unwrap().effective > closed);
     }
 }
@@ -129,17 +106,10 @@ fn a_clock_behind_resumes_from_the_ceiling_with_an_alarm() {
     let world = world.crash(2);
     let inherited = world.closed();
     assert!(inherited >= told);
-    assert!(
-        matches!(world.store.health(), Health::Alarmed(_)),
-        "{:?}",
-        world.store.health()
-    );
+    assert!(matches!(world.store.health(), Health::Alarmed(_)), "{:?}", world.store.health());
     // One microsecond at a time, and without waiting.
     let before = world.wall();
-    world
-        .store
-        .create_space(&crate::world::space("s"), actor(""))
-        .unwrap();
+    world.store.create_space(&crate::world::space("s"), actor("")).unwrap();
     let first = world.store.commit(write()).unwrap();
     let second = world.store.commit(write()).unwrap();
     assert!(first.effective > inherited);
@@ -156,16 +126,9 @@ fn accepting_a_clock_that_is_behind_leaves_the_alarm_on() {
     world.store.commit(write()).unwrap();
     world.clock.set_wall(at(START).saturating_sub(DAY));
     world.store.tick().unwrap();
-    world
-        .store
-        .accept_clock(actor("daylight saving, sort of"))
-        .unwrap();
+    world.store.accept_clock(actor("daylight saving, sort of")).unwrap();
     // It writes, but a day's worth of timestamps is one microsecond apart: that is to be known.
-    assert!(
-        matches!(world.store.health(), Health::Alarmed(_)),
-        "{:?}",
-        world.store.health()
-    );
+    assert!(matches!(world.store.health(), Health::Alarmed(_)), "{:?}", world.store.health());
     world.pass(2 * DAY);
     assert_eq!(world.store.health(), Health::Writable);
 }

@@ -21,20 +21,14 @@ fn written(seconds: u64) -> Stepped {
     let world = Stepped::new(at(START));
     world.pass(Duration::from_millis(500));
     for n in 0..seconds {
-        world
-            .store
-            .commit(now(vec![put("s", "k", &n.to_string())]))
-            .unwrap();
+        world.store.commit(now(vec![put("s", "k", &n.to_string())])).unwrap();
         world.pass(SECOND);
     }
     world
 }
 
 fn retain(world: &Stepped, retention: Retention) {
-    world
-        .store
-        .set_retention(&space("s"), retention, actor("space"), DryRun::No)
-        .unwrap();
+    world.store.set_retention(&space("s"), retention, actor("space"), DryRun::No).unwrap();
 }
 
 /// Lets a whole pass of retention go by.
@@ -56,14 +50,9 @@ fn pin(world: &Stepped, at: Timestamp, ttl: Duration) -> asof_store::Result<asof
 }
 
 fn text(world: &Stepped, at: Timestamp) -> asof_store::Result<Option<String>> {
-    let read = world
-        .store
-        .view(AsOf::At(at))?
-        .get(&space("s"), &key("k"))?;
+    let read = world.store.view(AsOf::At(at))?.get(&space("s"), &key("k"))?;
     assert!(read.validity.unwrap().contains(at));
-    Ok(read
-        .value
-        .map(|version| String::from_utf8(version.bytes.to_vec()).unwrap()))
+    Ok(read.value.map(|version| String::from_utf8(version.bytes.to_vec()).unwrap()))
 }
 
 #[test]
@@ -85,10 +74,7 @@ fn a_floor_never_passes_a_pin() {
 #[test]
 fn a_floor_never_passes_the_cap() {
     let world = written(10);
-    world
-        .store
-        .set_cap(moment(4), actor("roll back"), DryRun::No)
-        .unwrap();
+    world.store.set_cap(moment(4), actor("roll back"), DryRun::No).unwrap();
     retain(&world, Retention::KeepFor(SECOND));
     sweep(&world);
     assert_eq!(world.store.time().floor, moment(4));
@@ -102,10 +88,7 @@ fn a_pin_or_cap_below_the_floor_is_refused() {
     sweep(&world);
     let floor = world.store.time().floor;
     let below = floor.prev().unwrap();
-    assert_eq!(
-        pin(&world, below, SECOND).unwrap_err().kind(),
-        ErrorKind::BelowFloor { floor }
-    );
+    assert_eq!(pin(&world, below, SECOND).unwrap_err().kind(), ErrorKind::BelowFloor { floor });
     let cap = world.store.set_cap(below, actor("roll back"), DryRun::No);
     assert_eq!(cap.unwrap_err().kind(), ErrorKind::BelowFloor { floor });
     pin(&world, floor, SECOND).unwrap();
@@ -137,10 +120,7 @@ fn a_floor_is_durable_before_anything_below_it_is_deleted() {
 #[test]
 fn no_answer_begins_below_the_floor_without_a_retained_row() {
     let world = Stepped::new(at(START));
-    world
-        .store
-        .commit(now(vec![put("s", "k", "1"), put("s", "kept", "1")]))
-        .unwrap();
+    world.store.commit(now(vec![put("s", "k", "1"), put("s", "kept", "1")])).unwrap();
     world.pass(SECOND);
     world.store.commit(now(vec![delete("s", "k")])).unwrap();
     world.pass(20 * SECOND);
@@ -162,13 +142,7 @@ fn no_answer_begins_below_the_floor_without_a_retained_row() {
 #[test]
 fn sparse_instants_are_readable_exactly_there_and_speak_for_themselves_alone() {
     let world = written(20);
-    retain(
-        &world,
-        Retention::Sparse {
-            dense: 4 * SECOND,
-            every: 5 * SECOND,
-        },
-    );
+    retain(&world, Retention::Sparse { dense: 4 * SECOND, every: 5 * SECOND });
     sweep(&world);
     let floor = world.store.time().floor;
     let view = |at| world.store.view(AsOf::At(at)).unwrap();
@@ -180,10 +154,7 @@ fn sparse_instants_are_readable_exactly_there_and_speak_for_themselves_alone() {
         }
         let read = read.unwrap();
         let value = read.value.map(|version| version.bytes.to_vec());
-        assert_eq!(
-            value,
-            seconds.checked_sub(1).map(|n| n.to_string().into_bytes())
-        );
+        assert_eq!(value, seconds.checked_sub(1).map(|n| n.to_string().into_bytes()));
         assert_eq!(read.validity, Some(Validity::instant(moment(seconds))));
         let next = moment(seconds).next().unwrap();
         assert_kind(view(next).get(&space("s"), &key("k")), "BelowFloor");
@@ -193,21 +164,9 @@ fn sparse_instants_are_readable_exactly_there_and_speak_for_themselves_alone() {
 #[test]
 fn a_denser_policy_does_not_claim_instants_that_were_dropped() {
     let world = written(20);
-    retain(
-        &world,
-        Retention::Sparse {
-            dense: 4 * SECOND,
-            every: 10 * SECOND,
-        },
-    );
+    retain(&world, Retention::Sparse { dense: 4 * SECOND, every: 10 * SECOND });
     sweep(&world);
-    retain(
-        &world,
-        Retention::Sparse {
-            dense: 4 * SECOND,
-            every: 5 * SECOND,
-        },
-    );
+    retain(&world, Retention::Sparse { dense: 4 * SECOND, every: 5 * SECOND });
     sweep(&world);
     let multiples = (0..15).filter(|n| (START / 1_000_000 + n).is_multiple_of(5));
     for seconds in multiples {
@@ -218,48 +177,25 @@ fn a_denser_policy_does_not_claim_instants_that_were_dropped() {
 #[test]
 fn a_history_below_the_floor_is_not_made_of_what_happens_to_be_kept() {
     let world = written(20);
-    retain(
-        &world,
-        Retention::Sparse {
-            dense: 4 * SECOND,
-            every: 5 * SECOND,
-        },
-    );
+    retain(&world, Retention::Sparse { dense: 4 * SECOND, every: 5 * SECOND });
     sweep(&world);
     let view = world.store.view(AsOf::Latest).unwrap();
     let floor = world.store.time().floor;
     for seconds in 0..20 {
-        let range = HistoryRange {
-            from: Timestamp::MIN,
-            before: Some(moment(seconds)),
-            limit: 10,
-        };
+        let range = HistoryRange { from: Timestamp::MIN, before: Some(moment(seconds)), limit: 10 };
         let page = view.history(&space("s"), &key("k"), &range).unwrap();
         for version in page.versions {
             // Versions in between were dropped, so no two kept ones bound an interval.
             let validity = version.validity.unwrap();
-            assert!(
-                validity.last() >= floor,
-                "{validity:?}, but the floor is {floor:?}"
-            );
+            assert!(validity.last() >= floor, "{validity:?}, but the floor is {floor:?}");
         }
     }
-    let instant = (5..20)
-        .map(moment)
-        .find(|at| text(&world, *at).is_ok())
-        .unwrap();
+    let instant = (5..20).map(moment).find(|at| text(&world, *at).is_ok()).unwrap();
     let view = world.store.view(AsOf::At(instant)).unwrap();
     let before = Some(instant.saturating_sub(4 * SECOND));
-    let range = HistoryRange {
-        from: Timestamp::MIN,
-        before,
-        limit: 10,
-    };
+    let range = HistoryRange { from: Timestamp::MIN, before, limit: 10 };
     let page = view.history(&space("s"), &key("k"), &range).unwrap();
-    assert!(
-        page.versions.is_empty(),
-        "another version was true at the instant: {page:?}"
-    );
+    assert!(page.versions.is_empty(), "another version was true at the instant: {page:?}");
 }
 
 #[test]
@@ -270,23 +206,15 @@ fn a_preview_below_the_floor_is_refused_like_any_read() {
     let view = world.store.view(AsOf::Preview(moment(5))).unwrap();
     // It would be answered "absent" of a key that held a value then.
     assert_kind(view.get(&space("s"), &key("k")), "BelowFloor");
-    let range = ScanRange {
-        prefix: String::new(),
-        after: None,
-        limit: 10,
-        values: WithValues::Omit,
-    };
+    let range =
+        ScanRange { prefix: String::new(), after: None, limit: 10, values: WithValues::Omit };
     assert_kind(view.scan(&space("s"), &range), "BelowFloor");
 }
 
 #[test]
 fn the_last_commit_of_a_forgotten_log_is_gone_and_not_damage() {
     let world = written(3);
-    let last = world
-        .store
-        .commit(now(vec![put("s", "k", "last")]))
-        .unwrap()
-        .id;
+    let last = world.store.commit(now(vec![put("s", "k", "last")])).unwrap().id;
     world.pass(20 * SECOND);
     retain(&world, Retention::KeepFor(SECOND));
     sweep(&world);
@@ -295,43 +223,24 @@ fn the_last_commit_of_a_forgotten_log_is_gone_and_not_damage() {
         let error = world.store.commit_by_id(id).unwrap_err();
         let floor = world.store.time().floor;
         let kind = error.kind();
-        assert!(
-            [ErrorKind::NotFound, ErrorKind::BelowFloor { floor }].contains(&kind),
-            "{error}"
-        );
+        assert!([ErrorKind::NotFound, ErrorKind::BelowFloor { floor }].contains(&kind), "{error}");
         let outcome = world.store.cancel(id, actor("late"));
         let kind = outcome.unwrap_err().kind();
         assert_ne!(kind, ErrorKind::Corrupt);
     }
     // Numbers go on from the last one given out, also after a restart.
     let world = world.reopen();
-    assert!(
-        world
-            .store
-            .commit(now(vec![put("s", "k", "next")]))
-            .unwrap()
-            .id
-            > last
-    );
+    assert!(world.store.commit(now(vec![put("s", "k", "next")])).unwrap().id > last);
 }
 
 #[test]
 fn a_log_that_is_no_longer_whole_says_so() {
     let world = written(10);
     retain(&world, Retention::KeepFor(SECOND));
-    world
-        .store
-        .commit(now(vec![put("whole", "k", "1")]))
-        .unwrap();
+    world.store.commit(now(vec![put("whole", "k", "1")])).unwrap();
     sweep(&world);
     let floor = world.store.time().floor;
-    let log = |after, spaces| {
-        world.store.log(&LogRange {
-            after,
-            spaces,
-            limit: 100,
-        })
-    };
+    let log = |after, spaces| world.store.log(&LogRange { after, spaces, limit: 100 });
     let error = log(Cursor::START, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::BelowFloor { floor });
     log(Cursor::after_snapshot(floor, 0), None).unwrap();
@@ -343,21 +252,11 @@ fn a_log_that_is_no_longer_whole_says_so() {
 #[test]
 fn a_commit_without_writes_is_kept_as_long_as_the_space_of_its_source() {
     let world = written(3);
-    let source = Source {
-        space: space("whole"),
-        id: "empty".into(),
-        at: at(START),
-    };
-    let empty = CommitRequest {
-        source: Some(source),
-        ..now(Vec::new())
-    };
+    let source = Source { space: space("whole"), id: "empty".into(), at: at(START) };
+    let empty = CommitRequest { source: Some(source), ..now(Vec::new()) };
     let id = world.store.commit(empty).unwrap().id;
     world.pass(20 * SECOND);
     retain(&world, Retention::KeepFor(SECOND));
     sweep(&world);
-    assert_eq!(
-        world.store.commit_by_id(id).unwrap().source.unwrap().id,
-        "empty"
-    );
+    assert_eq!(world.store.commit_by_id(id).unwrap().source.unwrap().id, "empty");
 }

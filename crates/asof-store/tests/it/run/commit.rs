@@ -31,11 +31,7 @@ impl Run {
                 let of = self.space();
                 request.writes.retain(|write| write.space == of);
                 let id = format!("source {}", self.dice.below(12));
-                request.source = Some(Source {
-                    space: of,
-                    id,
-                    at: self.world.wall(),
-                });
+                request.source = Some(Source { space: of, id, at: self.world.wall() });
             }
             _ => {}
         }
@@ -70,10 +66,8 @@ impl Run {
             return Expected::Refused("Invalid");
         }
         if let Some(source) = &request.source {
-            let known = self
-                .sources
-                .iter()
-                .find(|(s, id, _)| *s == source.space && *id == source.id);
+            let known =
+                self.sources.iter().find(|(s, id, _)| *s == source.space && *id == source.id);
             if let Some((.., place)) = known {
                 return Expected::Known(*place);
             }
@@ -101,8 +95,7 @@ impl Run {
         };
         let holds = |write: &Write| {
             let before =
-                self.oracle
-                    .just_before(&write.space, &write.key, (effective, Sequence::MAX));
+                self.oracle.just_before(&write.space, &write.key, (effective, Sequence::MAX));
             judge(write.precondition, before)
         };
         if !request.writes.iter().all(holds) {
@@ -123,11 +116,7 @@ impl Run {
         let place = (receipt.effective, receipt.id);
         if !opened.is_empty() {
             let id = Sequence::new(receipt.id.as_u64() - 1).expect("an id before it");
-            let opening = self
-                .world
-                .store
-                .commit_by_id(id)
-                .expect("the opening is in the log");
+            let opening = self.world.store.commit_by_id(id).expect("the opening is in the log");
             assert_eq!(opening.opened, opened);
             let commit = OracleCommit {
                 backfilled: false,
@@ -138,8 +127,7 @@ impl Run {
             self.oracle.insert((opening.effective, id), commit);
         }
         if let Some(source) = &request.source {
-            self.sources
-                .push((source.space.clone(), source.id.clone(), place));
+            self.sources.push((source.space.clone(), source.id.clone(), place));
         }
         let commit = OracleCommit {
             backfilled: false,
@@ -164,18 +152,10 @@ impl Run {
             let other = CommitRequest { message, ..request };
             assert_kind(self.world.store.commit(other), "Conflict");
         } else {
-            let again = self
-                .world
-                .store
-                .commit(request)
-                .expect("a repeated request");
+            let again = self.world.store.commit(request).expect("a repeated request");
             // A restored store tells it as a part of its own timeline.
             let epoch = self.world.store.time().epoch;
-            let expected = Receipt {
-                replayed: true,
-                epoch,
-                ..receipt
-            };
+            let expected = Receipt { replayed: true, epoch, ..receipt };
             assert_eq!(again, expected);
         }
     }
@@ -184,10 +164,7 @@ impl Run {
 /// What the oracle makes of a request.
 #[derive(Debug)]
 enum Expected {
-    Taken {
-        effective: Timestamp,
-        opened: Vec<SpaceName>,
-    },
+    Taken { effective: Timestamp, opened: Vec<SpaceName> },
     Known(Place),
     Refused(&'static str),
 }

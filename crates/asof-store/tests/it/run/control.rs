@@ -32,10 +32,7 @@ impl Run {
     pub(super) fn pin(&mut self) {
         let name = format!("pin {}", self.dice.below(3));
         if self.pins.contains_key(&name) && self.dice.one_in(2) {
-            self.world
-                .store
-                .release_pin(&name, actor("done"), DryRun::No)
-                .expect("a live pin");
+            self.world.store.release_pin(&name, actor("done"), DryRun::No).expect("a live pin");
             self.pins.remove(&name);
             return;
         }
@@ -71,15 +68,9 @@ impl Run {
         let policy = match self.dice.below(4) {
             0 => Retention::KeepAll,
             1 => Retention::KeepFor(self.seconds(12)),
-            _ => Retention::Sparse {
-                dense: self.seconds(8),
-                every,
-            },
+            _ => Retention::Sparse { dense: self.seconds(8), every },
         };
-        let outcome = self
-            .world
-            .store
-            .set_retention(&name, policy, actor("space"), DryRun::No);
+        let outcome = self.world.store.set_retention(&name, policy, actor("space"), DryRun::No);
         let Some(known) = self.oracle.spaces.get_mut(&name) else {
             return assert_kind(outcome, "UnknownSpace");
         };
@@ -97,8 +88,7 @@ impl Run {
 
     pub(super) fn step_clock_back(&mut self) {
         let back = Duration::from_millis(self.dice.below(3_000));
-        self.clock()
-            .set_wall(self.world.wall().saturating_sub(back));
+        self.clock().set_wall(self.world.wall().saturating_sub(back));
         self.world.store.tick().expect("open");
     }
 }

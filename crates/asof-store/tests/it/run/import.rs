@@ -11,10 +11,7 @@ use crate::world::actor;
 impl Run {
     pub(super) fn create_space(&mut self) {
         let name = self.space();
-        let outcome = self
-            .world
-            .store
-            .create_importing_space(&name, actor("an import"));
+        let outcome = self.world.store.create_importing_space(&name, actor("an import"));
         if self.oracle.spaces.contains_key(&name) {
             return assert_kind(outcome, "Conflict");
         }
@@ -38,9 +35,7 @@ impl Run {
         let (mut batch, mut times, mut last) = (Vec::new(), Vec::new(), last);
         for _ in 0..=self.dice.below(3) {
             // Sometimes ahead of the clock, where it is clamped.
-            let after = last
-                .map_or(Some(Timestamp::MIN), Timestamp::next)
-                .expect("time goes on");
+            let after = last.map_or(Some(Timestamp::MIN), Timestamp::next).expect("time goes on");
             let asked = match self.dice.below(4) {
                 0 => wall.saturating_add(self.seconds(1_000)),
                 1 => after,
@@ -62,44 +57,25 @@ impl Run {
                 at: asked,
                 author: "history".into(),
                 message: format!("history {}", self.numbers),
-                writes: writes
-                    .into_iter()
-                    .map(|write| (write.key, write.op))
-                    .collect(),
+                writes: writes.into_iter().map(|write| (write.key, write.op)).collect(),
             });
         }
-        let receipt = self
-            .world
-            .store
-            .import(&name, batch.clone())
-            .expect("imports");
+        let receipt = self.world.store.import(&name, batch.clone()).expect("imports");
         assert_eq!((receipt.imported, receipt.known), (batch.len() as u64, 0));
-        let again = self
-            .world
-            .store
-            .import(&name, batch.clone())
-            .expect("imports");
+        let again = self.world.store.import(&name, batch.clone()).expect("imports");
         assert_eq!((again.imported, again.known), (0, batch.len() as u64));
         for (commit, effective) in batch.into_iter().zip(times) {
-            let found = self
-                .world
-                .store
-                .source(&name, &commit.source_id)
-                .expect("readable");
+            let found = self.world.store.source(&name, &commit.source_id).expect("readable");
             let (id, found) = found.expect("its source id is kept");
             assert_eq!(found, effective);
-            let writes = commit
-                .writes
-                .into_iter()
-                .map(|(key, op)| (name.clone(), key, bytes(&op)));
+            let writes = commit.writes.into_iter().map(|(key, op)| (name.clone(), key, bytes(&op)));
             let imported = OracleCommit {
                 backfilled: true,
                 opened: Vec::new(),
                 message: commit.message,
                 writes: writes.collect(),
             };
-            self.sources
-                .push((name.clone(), commit.source_id, (effective, id)));
+            self.sources.push((name.clone(), commit.source_id, (effective, id)));
             self.oracle.insert((effective, id), imported);
         }
         self.oracle.spaces.entry(name).or_default().last_at = last;

@@ -23,16 +23,7 @@ use crate::steps::Stepped;
 use crate::world::{START, at, delete, key, put, space};
 
 const SPACES: [&str; 4] = ["a", "b", "c", "d"];
-const KEYS: [&str; 8] = [
-    "k",
-    "k/1",
-    "k/2",
-    "k\0",
-    "k\0\u{1}",
-    "l",
-    "m/n",
-    "\u{10ffff}",
-];
+const KEYS: [&str; 8] = ["k", "k/1", "k/2", "k\0", "k\0\u{1}", "l", "m/n", "\u{10ffff}"];
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A store with everything that is known of it.
@@ -117,10 +108,7 @@ impl Run {
     pub(crate) fn pass(&mut self, span: Duration) {
         let before = self.world.closed();
         let closed = self.world.pass(span);
-        assert!(
-            closed >= before && closed >= self.world.wall(),
-            "closed follows the clock"
-        );
+        assert!(closed >= before && closed >= self.world.wall(), "closed follows the clock");
         self.after();
     }
 
@@ -128,13 +116,8 @@ impl Run {
     fn after(&mut self) {
         let time = self.world.store.time();
         assert!(time.latest == time.cap.map_or(time.closed, |cap| cap.min(time.closed)));
-        let live: BTreeMap<_, _> = self
-            .world
-            .store
-            .pins()
-            .into_iter()
-            .map(|pin| (pin.name, pin.at))
-            .collect();
+        let live: BTreeMap<_, _> =
+            self.world.store.pins().into_iter().map(|pin| (pin.name, pin.at)).collect();
         self.pins.retain(|name, _| live.contains_key(name));
         assert_eq!(live, self.pins);
         let held = self.pins.values().copied().chain(time.cap).min();
@@ -143,17 +126,11 @@ impl Run {
             let risen = known.floor.is_none_or(|before| info.floor > before);
             assert!(Some(info.floor) >= known.floor, "a floor never steps back");
             if risen && info.floor > Timestamp::MIN {
-                assert!(
-                    held.is_none_or(|held| info.floor <= held),
-                    "a floor never passes a hold"
-                );
+                assert!(held.is_none_or(|held| info.floor <= held), "a floor never passes a hold");
                 assert!(info.floor <= time.closed);
             }
             known.floor = Some(info.floor);
-            assert_eq!(
-                known.importing,
-                matches!(info.state, SpaceState::Importing(_))
-            );
+            assert_eq!(known.importing, matches!(info.state, SpaceState::Importing(_)));
         }
     }
 
@@ -195,10 +172,7 @@ impl Run {
         let mut writes: Vec<Write> = Vec::new();
         for _ in 0..=self.dice.below(4) {
             let write = self.write();
-            if writes
-                .iter()
-                .all(|w| (&w.space, &w.key) != (&write.space, &write.key))
-            {
+            if writes.iter().all(|w| (&w.space, &w.key) != (&write.space, &write.key)) {
                 writes.push(write);
             }
         }
@@ -243,8 +217,5 @@ pub(crate) fn assert_kind<T: Debug>(outcome: Result<T>, kind: &str) {
 pub(crate) fn assert_one_of<T: Debug>(outcome: Result<T>, kinds: &[&str]) {
     let error: Error = outcome.expect_err("it is refused");
     let kind: ErrorKind = error.kind();
-    assert!(
-        kinds.contains(&kind.as_str()),
-        "{error}, not one of {kinds:?}"
-    );
+    assert!(kinds.contains(&kind.as_str()), "{error}, not one of {kinds:?}");
 }

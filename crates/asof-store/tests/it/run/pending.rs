@@ -52,10 +52,7 @@ impl Run {
         if self.dice.one_in(2) {
             let mut writes = self.writes();
             writes.retain(|write| {
-                self.oracle
-                    .spaces
-                    .get(&write.space)
-                    .is_some_and(|space| !space.importing)
+                self.oracle.spaces.get(&write.space).is_some_and(|space| !space.importing)
             });
             if !writes.is_empty() {
                 for write in &mut writes {
@@ -65,10 +62,7 @@ impl Run {
             }
         }
         let closed = self.world.closed();
-        let outcome = self
-            .world
-            .store
-            .amend(place.1, amendment.clone(), actor("a better idea"));
+        let outcome = self.world.store.amend(place.1, amendment.clone(), actor("a better idea"));
         let effective = amendment.effective.unwrap_or(place.0);
         if place.0 <= closed {
             return assert_one_of(outcome, &["InThePast", "NotFound", "BelowFloor"]);

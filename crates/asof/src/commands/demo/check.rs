@@ -96,9 +96,7 @@ pub(super) fn check(source: &GitSource, space: &str, client: &Client) -> Result<
 pub(super) fn moment(client: &Client, space: &str, id: &str) -> Result<Timestamp, Failure> {
     match client.source(space, id)? {
         Some(answer) => Ok(answer.effective.0),
-        None => Err(Failure::unavailable(format!(
-            "space `{space}` has no commit {id}"
-        ))),
+        None => Err(Failure::unavailable(format!("space `{space}` has no commit {id}"))),
     }
 }
 
@@ -123,18 +121,8 @@ impl File {
 
 /// The files of the commit `id` whose paths can be keys.
 fn tree(git_dir: &Path, id: &str) -> Result<Vec<File>, Failure> {
-    let listing = ask(
-        git_dir,
-        &[
-            "ls-tree",
-            "-r",
-            "-z",
-            "-l",
-            "--full-tree",
-            "--end-of-options",
-            id,
-        ],
-    )?;
+    let listing =
+        ask(git_dir, &["ls-tree", "-r", "-z", "-l", "--full-tree", "--end-of-options", id])?;
     let files = listing.split(|byte| *byte == 0).filter_map(|entry| {
         let entry = core::str::from_utf8(entry).ok()?;
         let (about, path) = entry.split_once('\t')?;

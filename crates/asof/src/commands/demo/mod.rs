@@ -113,10 +113,7 @@ impl Demo {
             }
             Err(error) => error,
         };
-        let nothing_here = matches!(
-            error.kind(),
-            ErrorKind::NotARepository | ErrorKind::NoCommits
-        );
+        let nothing_here = matches!(error.kind(), ErrorKind::NotARepository | ErrorKind::NoCommits);
         if self.repo.is_some() || !nothing_here {
             return Err(error.into());
         }
@@ -172,13 +169,7 @@ fn stay(
     stop: &Stop,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    say(
-        context,
-        &format!(
-            "the store is at {} until Ctrl-C; then it is gone",
-            server.url()
-        ),
-    )?;
+    say(context, &format!("the store is at {} until Ctrl-C; then it is gone", server.url()))?;
     while !stop.is_asked() {
         SystemClock.sleep(LOOK_INTERVAL);
     }

@@ -26,9 +26,7 @@ impl DemoServer {
     pub(super) fn start(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder)?;
         let store = Store::open(folder, Options::default())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let server = match bind(&runtime, &store) {
             Ok(server) => server,
             Err(error) => {
@@ -44,11 +42,7 @@ impl DemoServer {
                 let _ = stopped.await;
             }));
         });
-        Ok(Self {
-            url,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { url, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -80,10 +74,7 @@ fn bind(runtime: &Runtime, store: &Store) -> Result<Server, ServeError> {
     let usual = Config::default();
     match runtime.block_on(Server::bind(store.clone(), &usual)) {
         Err(ServeError::Listen(..)) => {
-            let any = Config {
-                listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-                ..usual
-            };
+            let any = Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..usual };
             runtime.block_on(Server::bind(store.clone(), &any))
         }
         bound => bound,

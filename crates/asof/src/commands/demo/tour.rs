@@ -50,16 +50,9 @@ pub(super) fn show(
         out.line("")?;
         let output = run(&command, server.url())?;
         let lines: Vec<_> = output.lines().collect();
-        let cut = if lines.len() > LINES_MAX {
-            format!(" | head -n {LINES_MAX}")
-        } else {
-            String::new()
-        };
-        out.line(&format!(
-            "$ asof {}{}{cut}",
-            shown.join(" "),
-            server.option()
-        ))?;
+        let cut =
+            if lines.len() > LINES_MAX { format!(" | head -n {LINES_MAX}") } else { String::new() };
+        out.line(&format!("$ asof {}{}{cut}", shown.join(" "), server.option()))?;
         for line in lines.iter().take(LINES_MAX) {
             out.line(line)?;
         }
@@ -88,11 +81,7 @@ fn find(source: &GitSource, space: &str, client: &Client) -> Result<Option<Chang
             let Some(content) = &entry.before else {
                 continue;
             };
-            let change = Change {
-                key: entry.key,
-                before,
-                after,
-            };
+            let change = Change { key: entry.key, before, after };
             if entry.after.is_some()
                 && content.bytes <= SHOWN_BYTES_MAX
                 && is_text(client, space, &change)?
@@ -109,11 +98,8 @@ fn find(source: &GitSource, space: &str, client: &Client) -> Result<Option<Chang
 fn is_text(client: &Client, space: &str, change: &Change) -> Result<bool, Failure> {
     let answer = client.get(space, &change.key, ReadAt::at(change.before))?;
     Ok(answer.found.is_some_and(|found| {
-        core::str::from_utf8(&found.bytes).is_ok_and(|text| {
-            !text
-                .chars()
-                .any(|c| c.is_control() && !"\n\t\r".contains(c))
-        })
+        core::str::from_utf8(&found.bytes)
+            .is_ok_and(|text| !text.chars().any(|c| c.is_control() && !"\n\t\r".contains(c)))
     }))
 }
 
@@ -123,11 +109,7 @@ fn run(command: &[String], url: &str) -> Result<String, Failure> {
     let words = words.chain(["--server".to_owned(), url.to_owned()]);
     let cli = Cli::try_parse_from(words).map_err(|error| Failure::usage(error.to_string()))?;
     let printed = Printed::default();
-    let out = Output::to(
-        Format::Human,
-        Box::new(printed.clone()),
-        Box::new(printed.clone()),
-    );
+    let out = Output::to(Format::Human, Box::new(printed.clone()), Box::new(printed.clone()));
     let mut context = Context::new(cli.global, out);
     crate::commands::run(cli.command, &mut context)?;
     context.out.flush()?;

@@ -108,11 +108,7 @@ fn start(source: &GitSource, space: &SpaceBody, client: &Client) -> Result<Start
     let progress = space.import.as_ref();
     let progress = progress.filter(|progress| progress.commits > 0);
     let Some(progress) = progress else {
-        return Ok(Start {
-            after: None,
-            known: 0,
-            now,
-        });
+        return Ok(Start { after: None, known: 0, now });
     };
     let last = progress.last_source.as_deref();
     let id = last.and_then(|last| last.parse().ok());
@@ -151,11 +147,7 @@ fn judge(survey: &Survey, skip: bool, out: &mut Output) -> Result<(), Failure> {
     }
     for entry in survey.listed.iter().take(SHOWN_MAX) {
         let commit: String = entry.commit.to_string().chars().take(12).collect();
-        out.note(&format!(
-            "  {} {} (commit {commit})",
-            human::one_line(&entry.path),
-            entry.reason
-        ));
+        out.note(&format!("  {} {} (commit {commit})", human::one_line(&entry.path), entry.reason));
     }
     if survey.listed.len() > SHOWN_MAX {
         let more = survey.listed.len() - SHOWN_MAX;

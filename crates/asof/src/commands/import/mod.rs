@@ -32,11 +32,7 @@ struct EndingArgs {
 
 impl EndingArgs {
     fn ending(self) -> Ending {
-        if self.keep_importing {
-            Ending::KeepImporting
-        } else {
-            Ending::GoLive
-        }
+        if self.keep_importing { Ending::KeepImporting } else { Ending::GoLive }
     }
 }
 

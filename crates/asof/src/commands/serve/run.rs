@@ -12,9 +12,7 @@ use crate::output::Output;
 
 /// Whether the configuration makes sense, all of it.
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
-    config
-        .check()
-        .map_err(|error| Failure::usage(format!("configuration: {error}")))?;
+    config.check().map_err(|error| Failure::usage(format!("configuration: {error}")))?;
     filter(config).map(drop)
 }
 
@@ -43,9 +41,7 @@ async fn listen(
     // Before anybody is told to press Ctrl-C.
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
-    let server = Server::bind(store.clone(), config)
-        .await
-        .map_err(|error| refused(&error))?;
+    let server = Server::bind(store.clone(), config).await.map_err(|error| refused(&error))?;
     greet(config, data, &server, store, out)?;
     server.run(told_to_stop(interrupt, terminate)).await;
     Ok(())
@@ -64,9 +60,9 @@ fn refused(error: &ServeError) -> Failure {
         ServeError::Listen(..) => {
             Failure::unavailable(format!("{error}; choose another address with --listen"))
         }
-        ServeError::NoToken => Failure::usage(format!(
-            "{error}: `asof token create ops --role operator --data DIR`"
-        )),
+        ServeError::NoToken => {
+            Failure::usage(format!("{error}: `asof token create ops --role operator --data DIR`"))
+        }
         ServeError::Config(_) | ServeError::Tls(_) => Failure::usage(error.to_string()),
     }
 }
@@ -78,16 +74,9 @@ fn greet(
     store: &Store,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let scheme = if config.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let time = store.time();
-    out.line(&format!(
-        "asof listens on {scheme}://{}",
-        server.local_addr()
-    ))?;
+    out.line(&format!("asof listens on {scheme}://{}", server.local_addr()))?;
     out.line(&format!("data in {}", data.display()))?;
     out.line(&format!("epoch {}, closed {}", time.epoch, time.closed))?;
     out.line("stop with Ctrl-C")?;
@@ -101,13 +90,12 @@ fn greet(
 }
 
 fn start_log(config: &Config) -> Result<(), Failure> {
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter(config)?)
-        .with_writer(std::io::stderr);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter(config)?).with_writer(std::io::stderr);
     match config.log.format {
-        LogFormat::Text => log
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init(),
+        LogFormat::Text => {
+            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+        }
         LogFormat::Json => log.json().init(),
     }
     Ok(())

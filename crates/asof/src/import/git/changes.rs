@@ -70,12 +70,7 @@ impl ChangeReader {
                 let _ = feed(&mut stdin, &chain, first);
             });
         }
-        Ok(Self {
-            process,
-            chain,
-            next: first,
-            heading: None,
-        })
+        Ok(Self { process, chain, next: first, heading: None })
     }
 
     /// The changes of the next commit; `None` after the last.
@@ -145,10 +140,9 @@ struct NotRawError;
 fn parse_raw(token: &[u8]) -> Result<(Option<Entry>, Option<Entry>), NotRawError> {
     let fields: Vec<_> = token.split(|&byte| byte == b' ').collect();
     match fields.as_slice() {
-        [[b':', old_mode @ ..], new_mode, old_id, new_id, _] => Ok((
-            parse_entry(old_mode, old_id)?,
-            parse_entry(new_mode, new_id)?,
-        )),
+        [[b':', old_mode @ ..], new_mode, old_id, new_id, _] => {
+            Ok((parse_entry(old_mode, old_id)?, parse_entry(new_mode, new_id)?))
+        }
         _ => Err(NotRawError),
     }
 }

@@ -53,11 +53,7 @@ impl Commits {
                 sizes: Objects::start(git_dir, Detail::Sizes)?,
             })
         };
-        Ok(Self {
-            readers,
-            times: times.into_iter(),
-            value_bytes_max,
-        })
+        Ok(Self { readers, times: times.into_iter(), value_bytes_max })
     }
 }
 
@@ -109,11 +105,7 @@ impl Readers {
                 total.add(&put.key, size)?;
                 writes.push((put.place, put.read(&mut answers)?));
             } else if let Some(old) = put.old {
-                deletes.push(DraftDelete {
-                    place: put.place,
-                    key: put.key,
-                    old,
-                });
+                deletes.push(DraftDelete { place: put.place, key: put.key, old });
             }
         }
         // The last value may be one that was left where it was.
@@ -167,29 +159,16 @@ struct DraftDelete {
 
 impl Draft {
     fn new(changes: Vec<Change>) -> Self {
-        let mut draft = Self {
-            places: changes.len(),
-            ..Self::default()
-        };
+        let mut draft = Self { places: changes.len(), ..Self::default() };
         for (place, change) in changes.into_iter().enumerate() {
             match plan(change) {
-                Plan::Put {
-                    key,
-                    kind,
-                    new,
-                    old,
-                } => draft.puts.push(DraftPut {
-                    place,
-                    key,
-                    kind,
-                    new,
-                    old,
-                }),
+                Plan::Put { key, kind, new, old } => {
+                    draft.puts.push(DraftPut { place, key, kind, new, old })
+                }
                 Plan::Delete { key, old }
-                | Plan::Unsupported {
-                    replaced: Some((key, old)),
-                    ..
-                } => draft.deletes.push(DraftDelete { place, key, old }),
+                | Plan::Unsupported { replaced: Some((key, old)), .. } => {
+                    draft.deletes.push(DraftDelete { place, key, old })
+                }
                 Plan::Nothing | Plan::Unsupported { replaced: None, .. } => {}
             }
         }
@@ -204,13 +183,7 @@ impl DraftPut {
             EntryKind::Link => content_type::of_link(&value),
             EntryKind::File | EntryKind::Submodule => content_type::guess(&self.key, &value),
         };
-        Ok(SourceWrite {
-            key: self.key,
-            op: SourceOp::Put {
-                content_type,
-                value,
-            },
-        })
+        Ok(SourceWrite { key: self.key, op: SourceOp::Put { content_type, value } })
     }
 }
 
@@ -225,11 +198,7 @@ pub(super) struct CommitSize {
 impl CommitSize {
     /// Nothing yet.
     pub(super) fn of(commit: ObjectId) -> Self {
-        Self {
-            commit,
-            writes: 0,
-            bytes: 0,
-        }
+        Self { commit, writes: 0, bytes: 0 }
     }
 
     /// One more write.
@@ -239,10 +208,7 @@ impl CommitSize {
     /// [`ErrorKind::TooLarge`] where a store would not take so much in one commit.
     pub(super) fn add(&mut self, key: &str, value_bytes: u64) -> Result<(), Error> {
         self.writes += 1;
-        self.bytes = self
-            .bytes
-            .saturating_add(key.len() as u64)
-            .saturating_add(value_bytes);
+        self.bytes = self.bytes.saturating_add(key.len() as u64).saturating_add(value_bytes);
         let too_large = if self.writes > COMMIT_WRITES_MAX {
             format!("more than {COMMIT_WRITES_MAX} files")
         } else if self.bytes > COMMIT_BYTES_MAX as u64 {

@@ -79,10 +79,7 @@ mod tests {
     fn what_is_missing_is_empty() {
         for commit in [&b""[..], b"tree 0", b"tree 0\n", b"tree 0\n\n", b"\n"] {
             let metadata = parse(commit);
-            assert_eq!(
-                (metadata.author.as_str(), metadata.message.as_str()),
-                ("", "")
-            );
+            assert_eq!((metadata.author.as_str(), metadata.message.as_str()), ("", ""));
         }
         assert_eq!(parse(b"author  <> 1 +0000\n\nx").author, "<>");
     }
@@ -96,20 +93,12 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_cut_between_characters() {
-        let commit = format!(
-            "author {} <a@b> 1 +0000\n\nx{}",
-            "é".repeat(200),
-            "é".repeat(40_000)
-        );
+        let commit = format!("author {} <a@b> 1 +0000\n\nx{}", "é".repeat(200), "é".repeat(40_000));
         let metadata = parse(commit.as_bytes());
         assert_eq!(metadata.author, "é".repeat(AUTHOR_BYTES_MAX / 2));
         assert!(metadata.message.len() <= MESSAGE_BYTES_MAX);
         assert!(metadata.message.len() > MESSAGE_BYTES_MAX - 4);
-        assert!(
-            metadata
-                .message
-                .ends_with("é\n\n[cut: the whole message has 80001 bytes]")
-        );
+        assert!(metadata.message.ends_with("é\n\n[cut: the whole message has 80001 bytes]"));
         let exact = format!("\n{}", "x".repeat(MESSAGE_BYTES_MAX));
         assert_eq!(parse(exact.as_bytes()).message.len(), MESSAGE_BYTES_MAX);
     }

@@ -72,11 +72,7 @@ impl GitSource {
         let head = resolve(&git_dir, repo, rev)?;
         let shallow = is_shallow(&git_dir)?;
         let chain = Arc::new(Chain::read(&git_dir, &head)?);
-        Ok(Self {
-            git_dir,
-            chain,
-            shallow,
-        })
+        Ok(Self { git_dir, chain, shallow })
     }
 
     /// How many commits there are after `after`, or in all.
@@ -170,10 +166,7 @@ fn find_git_dir(repo: &Path) -> Result<PathBuf, Error> {
         }
         Err(words) => Err(Error::new(
             ErrorKind::NotARepository,
-            format!(
-                "cannot open a git repository at `{}`: {words}",
-                repo.display()
-            ),
+            format!("cannot open a git repository at `{}`: {words}", repo.display()),
         )),
     }
 }
@@ -190,10 +183,7 @@ fn resolve(git_dir: &Path, repo: &Path, rev: &str) -> Result<ObjectId, Error> {
                 let answer = String::from_utf8_lossy(&answer);
                 Error::new(
                     ErrorKind::Failed,
-                    format!(
-                        "`git rev-parse` answers no commit id but `{}`",
-                        answer.trim_end()
-                    ),
+                    format!("`git rev-parse` answers no commit id but `{}`", answer.trim_end()),
                 )
             });
         }

@@ -54,13 +54,7 @@ impl Objects {
     /// Asks for the objects `ids`. The answers must be read to the end, or up to an error; after
     /// an error nothing more can be asked.
     pub(super) fn ask<'a>(&'a mut self, ids: &'a [ObjectId]) -> Answers<'a> {
-        Answers {
-            objects: self,
-            ids,
-            asked: 0,
-            answered: 0,
-            unread: None,
-        }
+        Answers { objects: self, ids, asked: 0, answered: 0, unread: None }
     }
 }
 
@@ -115,10 +109,8 @@ impl Answers<'_> {
         let Some(stdin) = self.objects.process.stdin() else {
             unreachable!("the standard input of cat-file is never given away");
         };
-        let written = window
-            .iter()
-            .try_for_each(|id| writeln!(stdin, "{id}"))
-            .and_then(|()| stdin.flush());
+        let written =
+            window.iter().try_for_each(|id| writeln!(stdin, "{id}")).and_then(|()| stdin.flush());
         self.asked = end;
         written.map_err(|error| self.failure(&error))
     }

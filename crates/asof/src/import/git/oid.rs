@@ -32,10 +32,7 @@ impl ObjectId {
     pub(super) fn from_bytes(raw: &[u8]) -> Option<Self> {
         let mut bytes = [0; Self::BYTES_MAX];
         bytes.get_mut(..raw.len())?.copy_from_slice(raw);
-        Some(Self {
-            bytes,
-            len: raw.len(),
-        })
+        Some(Self { bytes, len: raw.len() })
     }
 
     /// The bytes of the hash.
@@ -51,9 +48,7 @@ fn nibble(digit: u8) -> Option<u8> {
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_bytes()
-            .iter()
-            .try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.as_bytes().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

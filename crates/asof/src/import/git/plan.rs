@@ -33,10 +33,9 @@ impl fmt::Display for Reason {
         match self {
             Self::Submodule => f.write_str("is a submodule"),
             Self::PathNotUtf8 => f.write_str("has a path that is not UTF-8"),
-            Self::PathTooLong { bytes } => write!(
-                f,
-                "has a path of {bytes} bytes, above the {KEY_BYTES_MAX} of a key"
-            ),
+            Self::PathTooLong { bytes } => {
+                write!(f, "has a path of {bytes} bytes, above the {KEY_BYTES_MAX} of a key")
+            }
             Self::ValueTooLarge { bytes, bytes_max } => {
                 write!(f, "has {bytes} bytes, above the {bytes_max} of a value")
             }
@@ -51,20 +50,11 @@ pub(super) enum Plan {
     /// The bytes are the same, or were not and will not be imported.
     Nothing,
     /// Write the blob `new` where `old` was.
-    Put {
-        key: String,
-        kind: EntryKind,
-        new: ObjectId,
-        old: Option<ObjectId>,
-    },
+    Put { key: String, kind: EntryKind, new: ObjectId, old: Option<ObjectId> },
     /// Delete the key, which held the blob `old`.
     Delete { key: String, old: ObjectId },
     /// The commit has an entry here that cannot be imported. It may have replaced one that was.
-    Unsupported {
-        path: Vec<u8>,
-        reason: Reason,
-        replaced: Option<(String, ObjectId)>,
-    },
+    Unsupported { path: Vec<u8>, reason: Reason, replaced: Option<(String, ObjectId)> },
 }
 
 /// Decides about one change.
@@ -77,22 +67,13 @@ pub(super) fn plan(change: Change) -> Plan {
     let key = match key_of(&path) {
         Ok(key) => key.to_owned(),
         Err(reason) if new.is_some() => {
-            return Plan::Unsupported {
-                path,
-                reason,
-                replaced: None,
-            };
+            return Plan::Unsupported { path, reason, replaced: None };
         }
         Err(_) => return Plan::Nothing,
     };
     let old = old.and_then(blob_of).map(|(_, id)| id);
     match (old, new.map(blob_of)) {
-        (old, Some(Some((kind, new)))) => Plan::Put {
-            key,
-            kind,
-            new,
-            old,
-        },
+        (old, Some(Some((kind, new)))) => Plan::Put { key, kind, new, old },
         (old, Some(None)) => Plan::Unsupported {
             path,
             reason: Reason::Submodule,

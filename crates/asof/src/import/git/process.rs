@@ -65,15 +65,8 @@ pub(crate) fn git_in(git_dir: &Path) -> Command {
 ///
 /// If it could not be started. That it failed is the inner result, with its standard error.
 pub(crate) fn run(command: &mut Command) -> Result<Result<Vec<u8>, String>, Error> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| cannot_start(&error))?;
-    Ok(if output.status.success() {
-        Ok(output.stdout)
-    } else {
-        Err(words_of(&output.stderr))
-    })
+    let output = command.stdin(Stdio::null()).output().map_err(|error| cannot_start(&error))?;
+    Ok(if output.status.success() { Ok(output.stdout) } else { Err(words_of(&output.stderr)) })
 }
 
 fn cannot_start(error: &io::Error) -> Error {
@@ -170,11 +163,7 @@ impl Process {
     pub(crate) fn failure(&mut self, ours: &str) -> Error {
         self.end();
         let words = self.stderr.recv_timeout(STDERR_WAIT_MAX);
-        let why = words
-            .as_deref()
-            .ok()
-            .filter(|words| !words.is_empty())
-            .unwrap_or(ours);
+        let why = words.as_deref().ok().filter(|words| !words.is_empty()).unwrap_or(ours);
         Error::new(ErrorKind::Failed, format!("`{}` failed: {why}", self.name))
     }
 

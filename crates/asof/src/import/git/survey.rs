@@ -79,10 +79,7 @@ fn survey_commit(
         if bytes <= value_bytes_max {
             total.add(&key, bytes)?;
         } else {
-            let reason = Reason::ValueTooLarge {
-                bytes,
-                bytes_max: value_bytes_max,
-            };
+            let reason = Reason::ValueTooLarge { bytes, bytes_max: value_bytes_max };
             list.add(key.as_bytes(), reason, id);
         }
     }
@@ -99,9 +96,7 @@ impl List {
     fn add(&mut self, path: &[u8], reason: Reason, commit: ObjectId) {
         self.survey.total += 1;
         if self.survey.listed.len() < LISTED_MAX
-            && self
-                .seen
-                .insert((path.to_vec(), core::mem::discriminant(&reason)))
+            && self.seen.insert((path.to_vec(), core::mem::discriminant(&reason)))
         {
             self.survey.listed.push(Unsupported {
                 path: String::from_utf8_lossy(path).into_owned(),

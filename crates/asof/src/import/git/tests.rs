@@ -96,10 +96,7 @@ type State = BTreeMap<String, (&'static str, Vec<u8>)>;
 fn apply(state: &mut State, commit: &SourceCommit) {
     for write in &commit.writes {
         match &write.op {
-            SourceOp::Put {
-                content_type,
-                value,
-            } => {
+            SourceOp::Put { content_type, value } => {
                 state.insert(write.key.clone(), (*content_type, value.clone()));
             }
             SourceOp::Delete => {
@@ -112,15 +109,11 @@ fn apply(state: &mut State, commit: &SourceCommit) {
 
 fn values(state: &State) -> BTreeMap<String, Vec<u8>> {
     let pairs = state.iter();
-    pairs
-        .map(|(key, (_, value))| (key.clone(), value.clone()))
-        .collect()
+    pairs.map(|(key, (_, value))| (key.clone(), value.clone())).collect()
 }
 
 fn all(source: &GitSource, after: Option<&Imported>) -> Vec<SourceCommit> {
-    let commits = source
-        .commits(after, now(), VALUE_BYTES_MAX)
-        .expect("started");
+    let commits = source.commits(after, now(), VALUE_BYTES_MAX).expect("started");
     commits.collect::<Result<_, _>>().expect("read")
 }
 

@@ -49,10 +49,7 @@ pub(crate) fn assign_times(
 
     let room_micros = (now + 1).saturating_sub(first);
     if micros.len() as u64 > room_micros {
-        return Err(NoRoomError {
-            commits: micros.len(),
-            room_micros,
-        });
+        return Err(NoRoomError { commits: micros.len(), room_micros });
     }
 
     let mut next_not_ahead = now;
@@ -87,9 +84,7 @@ pub(crate) fn assign_times(
 }
 
 fn saturating_micros(seconds: i64) -> u64 {
-    u64::try_from(seconds)
-        .unwrap_or(0)
-        .saturating_mul(1_000_000)
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
 }
 
 #[cfg(test)]
@@ -120,10 +115,7 @@ mod tests {
     #[test]
     fn equal_and_backward_times_are_pushed_up() {
         let times = micros_of(&[3, 3, 1, -7, 4], None, 9_000_000);
-        assert_eq!(
-            times,
-            [3_000_000, 3_000_001, 3_000_002, 3_000_003, 4_000_000]
-        );
+        assert_eq!(times, [3_000_000, 3_000_001, 3_000_002, 3_000_003, 4_000_000]);
     }
 
     #[test]

@@ -35,19 +35,14 @@ impl Input<Box<dyn BufRead + Send>> {
         }
         let shown = format!("`{}`", path.display());
         let file = files::open(path)?;
-        let metadata = file
-            .metadata()
-            .map_err(|error| Failure::file(&shown, &error))?;
+        let metadata = file.metadata().map_err(|error| Failure::file(&shown, &error))?;
         let bytes = metadata.is_file().then_some(metadata.len());
         Ok((Self::new::<File>(file, &shown)?, bytes))
     }
 
     fn new<S: Read + Send + 'static>(source: S, shown: &str) -> Result<Self, Failure> {
         let read = Arc::default();
-        let counted = Counted {
-            source,
-            read: Arc::clone(&read),
-        };
+        let counted = Counted { source, read: Arc::clone(&read) };
         let mut reader = BufReader::with_capacity(BUFFER_BYTES, counted);
         let is_zstd = begins_with_magic(&mut reader).map_err(|e| Failure::file(shown, &e))?;
         let reader: Box<dyn BufRead + Send> = if is_zstd {
@@ -88,11 +83,7 @@ struct Frames<R> {
 
 impl<R: BufRead> Frames<R> {
     fn new(source: R) -> Self {
-        Self {
-            source,
-            decoder: FrameDecoder::new(),
-            within: false,
-        }
+        Self { source, decoder: FrameDecoder::new(), within: false }
     }
 
     /// Begins the next frame; whether there is one.

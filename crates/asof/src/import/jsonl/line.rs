@@ -83,18 +83,8 @@ impl<'de> Deserialize<'de> for Writes {
 impl<'a> Head<'a> {
     /// Looks through a line.
     pub(super) fn parse(text: &'a [u8]) -> serde_json::Result<Self> {
-        let Raw {
-            at,
-            source,
-            space,
-            writes,
-        } = serde_json::from_slice(text)?;
-        Ok(Self {
-            at: at.0,
-            source,
-            space,
-            writes,
-        })
+        let Raw { at, source, space, writes } = serde_json::from_slice(text)?;
+        Ok(Self { at: at.0, source, space, writes })
     }
 
     /// The space that the line names.
@@ -152,10 +142,7 @@ mod tests {
     fn a_line_travels_as_it_is() {
         let text = r#"{ "at":1, "space" : "a","writes": [{"key":"k","value": {"x": 1.50e0}}]}"#;
         assert_eq!(sent(text, "a"), format!("{text}\n"));
-        assert_eq!(
-            sent(text, "b\"c"),
-            format!("{}\n", text.replace("\"a\"", r#""b\"c""#))
-        );
+        assert_eq!(sent(text, "b\"c"), format!("{}\n", text.replace("\"a\"", r#""b\"c""#)));
     }
 
     #[test]

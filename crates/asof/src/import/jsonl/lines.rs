@@ -20,12 +20,7 @@ const KEPT_BYTES_MAX: usize = 4 << 20;
 impl<R: BufRead> Lines<R> {
     /// The lines of `reader`, of at most `bytes_max` bytes each.
     pub(super) fn new(reader: R, bytes_max: usize) -> Self {
-        Self {
-            reader,
-            bytes_max,
-            line: Vec::new(),
-            number: 0,
-        }
+        Self { reader, bytes_max, line: Vec::new(), number: 0 }
     }
 
     /// Gives back the memory that a long line took.
@@ -46,12 +41,10 @@ impl<R: BufRead> Lines<R> {
             self.number += 1;
             // The line feed, and one byte more that shows that there is too much.
             let limit = self.bytes_max as u64 + 2;
-            let read = self
-                .reader
-                .by_ref()
-                .take(limit)
-                .read_until(b'\n', &mut self.line)
-                .map_err(|error| Failure::unavailable(format!("line {}: {error}", self.number)))?;
+            let read =
+                self.reader.by_ref().take(limit).read_until(b'\n', &mut self.line).map_err(
+                    |error| Failure::unavailable(format!("line {}: {error}", self.number)),
+                )?;
             if read == 0 {
                 return Ok(None);
             }

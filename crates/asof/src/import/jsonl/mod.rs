@@ -99,12 +99,7 @@ impl<R: BufRead> JsonlBatches<R> {
             let full = core::mem::replace(batch, Batch::new(space.clone()));
             self.ready.push_back(full);
         } else if self.open.len() > 1
-            && self
-                .open
-                .values()
-                .map(|batch| batch.body.len())
-                .sum::<usize>()
-                > OPEN_BYTES_MAX
+            && self.open.values().map(|batch| batch.body.len()).sum::<usize>() > OPEN_BYTES_MAX
         {
             self.close_all();
         }
@@ -113,8 +108,7 @@ impl<R: BufRead> JsonlBatches<R> {
 
     fn close_all(&mut self) {
         let open = core::mem::take(&mut self.open).into_values();
-        self.ready
-            .extend(open.filter(|batch| !batch.lines.is_empty()));
+        self.ready.extend(open.filter(|batch| !batch.lines.is_empty()));
     }
 }
 
@@ -146,9 +140,7 @@ impl<R: BufRead> Iterator for JsonlBatches<R> {
 /// be one that the store will keep.
 fn check_unnamed(at: Timestamp, last: Option<Timestamp>, now: Timestamp) -> Result<(), String> {
     if let Some(last) = last.filter(|last| at <= *last) {
-        return Err(format!(
-            "its time {at} is not above that of the line before it, {last}"
-        ));
+        return Err(format!("its time {at} is not above that of the line before it, {last}"));
     }
     if at > now {
         return Err(format!(

@@ -46,10 +46,9 @@ impl World {
         let mut sink = Sink::new(&self.client, Ending::GoLive, Naming::Ids);
         let space = sink.open(SPACE).unwrap();
         let progress = space.import.unwrap();
-        let after = progress.last_source.map(|id| Imported {
-            id: id.parse().unwrap(),
-            at: progress.last_at.unwrap().0,
-        });
+        let after = progress
+            .last_source
+            .map(|id| Imported { id: id.parse().unwrap(), at: progress.last_at.unwrap().0 });
         let now = self.client.time().unwrap().closed.0;
         let commits = source.commits(after.as_ref(), now, VALUE_BYTES_MAX);
         let mut left = commits_max;
@@ -124,10 +123,7 @@ struct Oracle<'a> {
 
 impl<'a> Oracle<'a> {
     fn new(git_dir: &'a Path) -> Self {
-        Self {
-            git_dir,
-            hashes: HashMap::new(),
-        }
+        Self { git_dir, hashes: HashMap::new() }
     }
 
     fn ask(&self, arguments: &[&str]) -> Vec<u8> {

@@ -23,10 +23,7 @@ fn runs_end_where_a_group_ends() {
 #[test]
 fn the_superblock_of_format_1_stays_as_it_is() {
     let block = superblock();
-    assert_eq!(
-        &block[..24],
-        b"asof store\r\n\x1a\n\0\0\x01\0\0\0\x00\x10\0\0"
-    );
+    assert_eq!(&block[..24], b"asof store\r\n\x1a\n\0\0\x01\0\0\0\x00\x10\0\0");
     assert!(is_blank(&block[24..504]));
     assert_eq!(superblock_format(&block), Some(1));
     assert_eq!(block[504..], SUPERBLOCK_1_CHECKSUM);
@@ -40,11 +37,7 @@ const BLANK_SEAL: u64 = 5_720_270_163_088_372_307;
 
 #[test]
 fn a_sector_comes_back_and_no_flipped_bit_goes_unseen() {
-    let header = Header {
-        bytes: [7; HEADER_BYTES],
-        number: u64::MAX - 3,
-        len: 1 << 52,
-    };
+    let header = Header { bytes: [7; HEADER_BYTES], number: u64::MAX - 3, len: 1 << 52 };
     let sector = header.encode();
     assert_eq!(Header::decode(&sector), Some(header));
     for bit in 0..SECTOR * 8 {

@@ -14,12 +14,7 @@ fn a_revision_that_is_not_there_is_named() {
     for rev in ["nowhere", "", "main..side", "HEAD^{tree}", &blob] {
         let error = refusal(repo.path(), rev);
         assert_eq!(error.kind(), ErrorKind::NoSuchRevision, "{error}");
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("`{rev}` names no commit")),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!("`{rev}` names no commit")), "{error}");
     }
 }
 
@@ -27,11 +22,7 @@ fn a_revision_that_is_not_there_is_named() {
 fn a_revision_is_never_an_option() {
     let repo = Repo::generated(STORY_COMMITS, Hash::Sha1);
     for rev in ["--all", "-h", "--output=/tmp/x", "--end-of-options", "--"] {
-        assert_eq!(
-            refusal(repo.path(), rev).kind(),
-            ErrorKind::NoSuchRevision,
-            "{rev}"
-        );
+        assert_eq!(refusal(repo.path(), rev).kind(), ErrorKind::NoSuchRevision, "{rev}");
     }
     let id = repo.git_line(&["rev-parse", "HEAD~1"]);
     repo.git(&["update-ref", "refs/heads/--all", &id]);
@@ -46,14 +37,8 @@ fn a_folder_without_a_repository_is_refused() {
     for path in [plain.clone(), plain.join("missing"), PathBuf::from("-c")] {
         let error = refusal(&path, "HEAD");
         assert_eq!(error.kind(), ErrorKind::NotARepository, "{error}");
-        assert!(
-            error.to_string().contains(path.to_str().expect("UTF-8")),
-            "{error}"
-        );
-        assert!(
-            error.to_string().contains("fatal: "),
-            "git's own words: {error}"
-        );
+        assert!(error.to_string().contains(path.to_str().expect("UTF-8")), "{error}");
+        assert!(error.to_string().contains("fatal: "), "git's own words: {error}");
     }
 }
 
@@ -70,13 +55,8 @@ fn a_rewritten_history_is_not_gone_on_with() {
     let source = repo.open();
     let side = repo.git_line(&["rev-parse", "HEAD^2"]);
     for id in [side, "0".repeat(40), "0".repeat(64)] {
-        let after = Imported {
-            id: id.parse().expect("an id"),
-            at: Timestamp::MIN,
-        };
-        let error = source
-            .commits(Some(&after), now(), VALUE_BYTES_MAX)
-            .expect_err("refused");
+        let after = Imported { id: id.parse().expect("an id"), at: Timestamp::MIN };
+        let error = source.commits(Some(&after), now(), VALUE_BYTES_MAX).expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::NotInHistory);
         assert!(error.to_string().contains(&id), "{error}");
         assert!(source.count(Some(&after)).is_err());
@@ -87,10 +67,7 @@ fn a_rewritten_history_is_not_gone_on_with() {
 #[test]
 fn a_clock_without_room_is_refused() {
     let repo = Repo::generated(STORY_COMMITS, Hash::Sha1);
-    let error = repo
-        .open()
-        .commits(None, Timestamp::MIN, VALUE_BYTES_MAX)
-        .expect_err("refused");
+    let error = repo.open().commits(None, Timestamp::MIN, VALUE_BYTES_MAX).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
 
@@ -102,26 +79,14 @@ fn a_damaged_repository_ends_the_stream_with_words_of_git() {
     );
     let blob = repo.git_line(&["rev-parse", "HEAD:x"]);
     // So small an import is kept as loose objects.
-    let loose = repo
-        .path()
-        .join("objects")
-        .join(&blob[..2])
-        .join(&blob[2..]);
+    let loose = repo.path().join("objects").join(&blob[..2]).join(&blob[2..]);
     std::fs::remove_file(loose).expect("removed");
 
     let source = repo.open();
-    let mut commits = source
-        .commits(None, now(), VALUE_BYTES_MAX)
-        .expect("started");
-    let error = commits
-        .next()
-        .expect("an item")
-        .expect_err("a missing blob");
+    let mut commits = source.commits(None, now(), VALUE_BYTES_MAX).expect("started");
+    let error = commits.next().expect("an item").expect_err("a missing blob");
     assert_eq!(error.kind(), ErrorKind::Failed);
-    assert!(
-        error.to_string().contains(&format!("{blob} missing")),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&format!("{blob} missing")), "{error}");
     assert!(commits.next().is_none(), "nothing after an error");
 }
 

@@ -93,35 +93,16 @@ fn large_files_are_listed_and_left_out() {
     ];
     let repo = repo(&story);
     assert_eq!(fate_of_x(&repo), ".+-..+-..");
-    let reason = Reason::ValueTooLarge {
-        bytes: 11,
-        bytes_max: LIMIT,
-    };
-    assert_eq!(
-        listed(&repo),
-        [
-            ("x".to_owned(), reason),
-            ("x".to_owned(), Reason::Submodule)
-        ]
-    );
+    let reason = Reason::ValueTooLarge { bytes: 11, bytes_max: LIMIT };
+    assert_eq!(listed(&repo), [("x".to_owned(), reason), ("x".to_owned(), Reason::Submodule)]);
 }
 
 #[test]
 fn odd_paths_are_listed_and_left_out() {
-    let fits = format!(
-        "M 100644 inline d/{}\ndata 0\n",
-        "k".repeat(KEY_BYTES_MAX - 2)
-    );
-    let long = format!(
-        "M 100644 inline d/{}\ndata 0\n",
-        "k".repeat(KEY_BYTES_MAX - 1)
-    );
+    let fits = format!("M 100644 inline d/{}\ndata 0\n", "k".repeat(KEY_BYTES_MAX - 2));
+    let long = format!("M 100644 inline d/{}\ndata 0\n", "k".repeat(KEY_BYTES_MAX - 1));
     let story: [&[&[u8]]; 3] = [
-        &[
-            b"M 100644 inline caf\xe9\ndata 1\nx",
-            long.as_bytes(),
-            fits.as_bytes(),
-        ],
+        &[b"M 100644 inline caf\xe9\ndata 1\nx", long.as_bytes(), fits.as_bytes()],
         &[b"M 100644 inline caf\xe9\ndata 1\ny"],
         &[b"D caf\xe9", b"D d"],
     ];
@@ -131,10 +112,7 @@ fn odd_paths_are_listed_and_left_out() {
         listed(&repo),
         [
             ("caf\u{fffd}".to_owned(), Reason::PathNotUtf8),
-            (
-                long[16..].lines().next().expect("a line").to_owned(),
-                Reason::PathTooLong { bytes }
-            ),
+            (long[16..].lines().next().expect("a line").to_owned(), Reason::PathTooLong { bytes }),
         ]
     );
     let commits = repo.open().commits(None, now(), LIMIT).expect("started");
@@ -147,16 +125,8 @@ fn odd_paths_are_listed_and_left_out() {
 fn a_survey_of_the_rest_is_about_the_rest() {
     let repo = repo(&[&[SUBMODULE], &[SMALL], &[LARGE]]);
     let first = repo.git_line(&["rev-parse", "HEAD~2"]);
-    let after = Imported {
-        id: first.parse().expect("an id"),
-        at: Timestamp::MIN,
-    };
+    let after = Imported { id: first.parse().expect("an id"), at: Timestamp::MIN };
     let survey = repo.open().survey(Some(&after), LIMIT).expect("surveyed");
     assert_eq!(survey.total, 1);
-    assert!(
-        survey.listed[0]
-            .reason
-            .to_string()
-            .contains("above the 10 of a value")
-    );
+    assert!(survey.listed[0].reason.to_string().contains("above the 10 of a value"));
 }
