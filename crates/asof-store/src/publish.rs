@@ -73,15 +73,9 @@ impl Published {
     }
 
     pub(crate) fn time(&self) -> StoreTime {
+        // Closed before the scene, as everywhere.
         let closed = self.closed();
-        let state = &self.scene.load().state;
-        StoreTime {
-            epoch: state.epoch,
-            floor: state.floor(),
-            closed,
-            cap: state.cap.as_ref().map(|cap| cap.at),
-            latest: state.latest(closed),
-        }
+        self.scene.load().state.time(closed)
     }
 
     /// Publishes new rows and state, then closed.

@@ -14,7 +14,9 @@ use crate::codec::LAYOUT_VERSION;
 use crate::codec::keys::{self, SpaceId};
 use crate::codec::rows::{self, Identity, SpaceRecord};
 use crate::engine::{Direction, Snapshot};
-use crate::{Cap, Error, ErrorKind, Pin, Result, SpaceInfo, SpaceName, SpaceState, Token};
+use crate::{
+    Cap, Error, ErrorKind, Pin, Result, SpaceInfo, SpaceName, SpaceState, StoreTime, Token,
+};
 
 pub(crate) const IDENTITY: &str = "identity";
 pub(crate) const CEILING: &str = "ceiling";
@@ -118,6 +120,17 @@ impl State {
 
     pub(crate) fn latest(&self, closed: Timestamp) -> Timestamp {
         self.cap.as_ref().map_or(closed, |cap| cap.at.min(closed))
+    }
+
+    /// Where a store of this state is in time.
+    pub(crate) fn time(&self, closed: Timestamp) -> StoreTime {
+        StoreTime {
+            epoch: self.epoch,
+            floor: self.floor,
+            closed,
+            cap: self.cap.as_ref().map(|cap| cap.at),
+            latest: self.latest(closed),
+        }
     }
 
     /// The moment that history must be kept from, because a pin or the cap holds it.

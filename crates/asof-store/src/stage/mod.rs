@@ -83,15 +83,7 @@ impl<'a> Stage<'a> {
 
     /// Where the store will be in time if what is staged becomes durable.
     pub(crate) fn time(&self) -> StoreTime {
-        let closed = self.sequencer.closed();
-        let state = &self.state;
-        StoreTime {
-            epoch: state.epoch,
-            floor: state.floor(),
-            closed,
-            cap: state.cap.as_ref().map(|cap| cap.at),
-            latest: state.latest(closed),
-        }
+        self.state.time(self.sequencer.closed())
     }
 
     /// Whether anything is staged.
