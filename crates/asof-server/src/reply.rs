@@ -11,6 +11,9 @@ pub(crate) const NDJSON: &str = "application/x-ndjson";
 pub(crate) const EVENTS: &str = "text/event-stream";
 pub(crate) const LINKS: &str = "application/link-format";
 
+/// How many headers the answer of a point read has.
+const VALUE_HEADERS: usize = 16;
+
 /// A JSON answer.
 pub(crate) fn json(body: &impl Serialize) -> Response<Body> {
     json_as(JSON, body)
@@ -42,10 +45,22 @@ pub(crate) fn value(content_type: &ContentType, bytes: Bytes) -> Response<Body> 
         other => text(other),
     };
     let headers = response.headers_mut();
+    // All that a point read says fits, so the map need not grow on its way.
+    headers.reserve(VALUE_HEADERS);
+    if is_active(content_type.as_bytes()) {
+        // A page of somebody's must not act with the rights of whoever looks at it here.
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox"));
+    }
     headers.insert(header::CONTENT_TYPE, content_type);
     // Values come from anybody: a browser must not guess a script out of one.
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// Whether a browser might run what is in a value of this type.
+fn is_active(content_type: &[u8]) -> bool {
+    content_type.starts_with(b"text/html")
+        || content_type.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))
 }
 
 /// A header value from text that we made and that holds no control characters.

@@ -119,3 +119,42 @@ fn every_command_explains_itself_by_example() {
         assert!(teaches, "{} has no example", command.get_name());
     }
 }
+
+/// The words of a command as a shell takes them, up to a pipe, a comment or a redirection.
+fn shell_words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for letter in line.chars().chain([' ']) {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, ' ') => words.extend((!word.is_empty()).then(|| core::mem::take(&mut word))),
+            (None, '|' | '#' | '<') if word.is_empty() => break,
+            _ => word.push(letter),
+        }
+    }
+    words
+}
+
+#[test]
+fn every_command_in_the_documentation_is_one() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut pages = vec![root.join("README.md")];
+    pages.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|page| page.unwrap().path()));
+    let mut seen = 0;
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|end| end == "md")) {
+        let text = std::fs::read_to_string(page).unwrap();
+        for line in text.lines().filter(|line| line.starts_with("    ") || line.starts_with("$ ")) {
+            let line = line.trim_start_matches(['$', ' ']);
+            let Some(at) = line.find("asof ").filter(|at| *at == 0 || line[..*at].ends_with("| "))
+            else {
+                continue;
+            };
+            seen += 1;
+            if let Err(error) = Cli::try_parse_from(shell_words(&line[at..])) {
+                let help = matches!(error.kind(), clap::error::ErrorKind::DisplayHelp);
+                assert!(help, "{}: `{line}`: {error}", page.display());
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} commands were found");
+}

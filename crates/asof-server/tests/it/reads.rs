@@ -20,6 +20,25 @@ async fn a_value_comes_back_as_it_was_put() {
 }
 
 #[tokio::test]
+async fn a_page_of_somebodys_runs_nothing_here() {
+    let service = Service::open();
+    for (content_type, sandboxed) in [
+        ("text/html; charset=utf-8", true),
+        ("image/svg+xml", true),
+        ("application/xhtml+XML", true),
+        ("text/plain; charset=utf-8", false),
+        ("application/json", false),
+    ] {
+        let headers = [("content-type", content_type)];
+        service.send("PUT", "/v1/spaces/s/keys/k", &headers, "<script>1</script>").await;
+        let reply = service.get("/v1/spaces/s/keys/k").await;
+        let policy = reply.headers.get("content-security-policy");
+        assert_eq!(policy.is_some_and(|policy| policy == "sandbox"), sandboxed, "{content_type}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    }
+}
+
+#[tokio::test]
 async fn head_is_get_without_the_body() {
     let service = Service::open();
     service.put("/v1/spaces/s/keys/k", "12345").await;

@@ -59,7 +59,7 @@ impl FromStr for After {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // A cursor is the server's to read; it is told from a moment by its shape.
-        if text.contains('.') && !text.contains(':') {
+        if matches!(text.matches('.').count(), 2 | 3) && !text.contains(':') {
             return Ok(Self::Cursor(Cursor(text.to_owned())));
         }
         text.parse().map(Self::Moment).map_err(|error| format!("{error}, or a cursor of the feed"))
