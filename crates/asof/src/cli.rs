@@ -56,7 +56,7 @@ pub(crate) struct GlobalArgs {
     /// Print one JSON object a line; problems too, on standard error
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Who acts, for the log and the audit [default: user@host]
+    /// Who acts, for the log and the audit (default: `user@host`)
     #[arg(long, global = true, env = "ASOF_AUTHOR", value_name = "WHO", hide_env_values = true)]
     pub(crate) author: Option<String>,
 }

@@ -239,7 +239,7 @@ pub struct ScanRange {
     pub prefix: String,
     /// Keys after this one: the way to the next page.
     pub after: Option<Key>,
-    /// Entries a page at most, from 1 to [`PAGE_ENTRIES_MAX`](asof_time::limits::PAGE_ENTRIES_MAX).
+    /// Entries a page at most, from 1 to [`PAGE_ENTRIES_MAX`].
     pub limit: usize,
     /// With or without the values. With them a page ends early at about 16 MiB.
     pub values: WithValues,
@@ -289,7 +289,7 @@ pub struct HistoryRange {
     pub from: Timestamp,
     /// Versions written before this moment: the way to the next page.
     pub before: Option<Timestamp>,
-    /// Versions a page at most, from 1 to [`PAGE_ENTRIES_MAX`](asof_time::limits::PAGE_ENTRIES_MAX).
+    /// Versions a page at most, from 1 to [`PAGE_ENTRIES_MAX`].
     pub limit: usize,
 }
 
@@ -342,7 +342,7 @@ pub struct LogRange {
     pub after: Cursor,
     /// Commits that write into (or open) one of these spaces; all where `None`.
     pub spaces: Option<Vec<SpaceName>>,
-    /// Commits a page at most, from 1 to [`PAGE_ENTRIES_MAX`](asof_time::limits::PAGE_ENTRIES_MAX).
+    /// Commits a page at most, from 1 to [`PAGE_ENTRIES_MAX`].
     pub limit: usize,
 }
 

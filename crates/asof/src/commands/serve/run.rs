@@ -94,7 +94,7 @@ fn start_log(config: &Config) -> Result<(), Failure> {
         tracing_subscriber::fmt().with_env_filter(filter(config)?).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => {
-            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
         }
         LogFormat::Json => log.json().init(),
     }

@@ -163,11 +163,11 @@ impl Draft {
         for (place, change) in changes.into_iter().enumerate() {
             match plan(change) {
                 Plan::Put { key, kind, new, old } => {
-                    draft.puts.push(DraftPut { place, key, kind, new, old })
+                    draft.puts.push(DraftPut { place, key, kind, new, old });
                 }
                 Plan::Delete { key, old }
                 | Plan::Unsupported { replaced: Some((key, old)), .. } => {
-                    draft.deletes.push(DraftDelete { place, key, old })
+                    draft.deletes.push(DraftDelete { place, key, old });
                 }
                 Plan::Nothing | Plan::Unsupported { replaced: None, .. } => {}
             }
