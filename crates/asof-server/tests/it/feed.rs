@@ -129,3 +129,18 @@ async fn a_browser_gets_events() {
     assert!(text.contains("\ndata: {\"type\":\""), "{text}");
     assert!(text.ends_with("\n\n"), "{text}");
 }
+
+#[tokio::test]
+async fn a_cursor_of_an_ended_timeline_is_refused() {
+    let service = Service::open();
+    service.put("/v1/spaces/s/keys/k", "1").await;
+    let own = service.get("/v1/commits?limit=1").await.json()["next"].as_str().unwrap().to_owned();
+    assert_eq!(service.get(&format!("/v1/commits?after={own}")).await.status, 200);
+    let rest = own.split_once('.').unwrap().1;
+    for route in ["/v1/commits", "/v1/feed"] {
+        let foreign = service.get(&format!("{route}?after=00000000000001.{rest}")).await;
+        assert_eq!(foreign.problem(), (409, "WrongEpoch".to_owned()), "{route}");
+        let bad = service.get(&format!("{route}?after=nonsense.{rest}")).await;
+        assert_eq!(bad.problem().0, 400, "{route}");
+    }
+}
