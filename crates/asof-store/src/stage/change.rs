@@ -4,10 +4,10 @@ use asof_time::{Sequence, Timestamp};
 
 use super::Stage;
 use crate::codec::keys::{self, VersionsOf};
-use crate::codec::rows::{self, LogRecord, Place};
+use crate::codec::rows::{LogRecord, Place};
 use crate::prepare::PreparedWrite;
 use crate::view::log;
-use crate::{Actor, ControlAction, Error, ErrorKind, Receipt, Result};
+use crate::{Actor, ControlAction, Error, Receipt, Result};
 
 /// An amendment, ready for the writer.
 #[derive(Debug)]
@@ -85,15 +85,7 @@ impl Stage<'_> {
     }
 
     fn pending_commit(&self, id: Sequence) -> Result<(Place, LogRecord)> {
-        let row = self.get(&keys::sequence(id))?.ok_or_else(|| no_such_commit(id))?;
-        if row.is_empty() {
-            return Err(cancelled(id));
-        }
-        let effective = rows::decode_moment(&row, "commit id")?;
-        let row = self
-            .get(&keys::log(effective, id))?
-            .ok_or_else(|| log::missing(&self.state, effective, id))?;
-        let record = LogRecord::decode(&row)?;
+        let (effective, record) = log::find(&self.state, |key| self.get(key), id)?;
         if record.backfilled {
             return Err(Error::conflict(format!("commit {id} is imported history")));
         }
@@ -149,12 +141,4 @@ fn describe(amendment: &PreparedAmendment, old: Timestamp, new: Timestamp) -> St
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-pub(crate) fn no_such_commit(id: Sequence) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no commit {id}"))
-}
-
-pub(crate) fn cancelled(id: Sequence) -> Error {
-    Error::new(ErrorKind::NotFound, format!("commit {id} was cancelled"))
 }

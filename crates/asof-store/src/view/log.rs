@@ -143,16 +143,8 @@ fn touches(commit: &Commit, spaces: &[SpaceName]) -> bool {
 
 /// One commit by its id.
 pub(crate) fn by_id(scene: &Scene, id: Sequence) -> Result<Commit> {
-    let rows = scene.rows.as_ref();
-    let place = state::get(rows, &keys::sequence(id))?
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no commit {id}")))?;
-    if place.is_empty() {
-        return Err(Error::new(ErrorKind::NotFound, format!("commit {id} was cancelled")));
-    }
-    let effective = rows::decode_moment(&place, "commit id")?;
-    let row = state::get(rows, &keys::log(effective, id))?
-        .ok_or_else(|| missing(&scene.state, effective, id))?;
-    let commit = commit(&scene.state, effective, id, LogRecord::decode(&row)?)?;
+    let (effective, record) = find(&scene.state, |key| state::get(scene.rows.as_ref(), key), id)?;
+    let commit = commit(&scene.state, effective, id, record)?;
     if commit.backfilled && !is_live(&scene.state, &commit) {
         let message = format!("commit {id} is in a space that is still importing");
         return Err(Error::new(ErrorKind::StillImporting, message));
@@ -160,9 +152,26 @@ pub(crate) fn by_id(scene: &Scene, id: Sequence) -> Result<Commit> {
     Ok(commit)
 }
 
+/// The log's record of a commit and when it takes effect, from whatever rows `get` reads.
+pub(crate) fn find(
+    state: &State,
+    get: impl Fn(&[u8]) -> Result<Option<Vec<u8>>>,
+    id: Sequence,
+) -> Result<(Timestamp, LogRecord)> {
+    let not_found = |what: String| Error::new(ErrorKind::NotFound, what);
+    let place =
+        get(&keys::sequence(id))?.ok_or_else(|| not_found(format!("there is no commit {id}")))?;
+    if place.is_empty() {
+        return Err(not_found(format!("commit {id} was cancelled")));
+    }
+    let effective = rows::decode_moment(&place, "commit id")?;
+    let row = get(&keys::log(effective, id))?.ok_or_else(|| missing(state, effective, id))?;
+    Ok((effective, LogRecord::decode(&row)?))
+}
+
 /// Why a commit is not in the log where its id says. The highest id is kept when its commit is
 /// dropped, since new ones are counted from it.
-pub(crate) fn missing(state: &State, effective: Timestamp, id: Sequence) -> Error {
+fn missing(state: &State, effective: Timestamp, id: Sequence) -> Error {
     if effective < state.log_floor {
         let message = format!("commit {id} took effect at {effective} and is no longer kept");
         return Error::new(ErrorKind::NotFound, message);
