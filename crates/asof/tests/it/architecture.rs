@@ -9,6 +9,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("asof-time", &[]),
     ("asof-env", &["asof-time"]),
     ("asof-store", &["asof-env", "asof-time"]),
+    ("asof-cache", &["asof-time"]),
     ("asof-api", &["asof-time"]),
     ("asof-client", &["asof-api", "asof-time"]),
     ("asof-server", &["asof-api", "asof-env", "asof-store", "asof-time"]),

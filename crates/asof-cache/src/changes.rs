@@ -1,0 +1,425 @@
+//! What changed lately, so that a result can be verified without asking anybody.
+//!
+//! The index is fed by the stores' feeds and remembers a bounded stretch of them. It never
+//! guesses: outside of the stretch that it has seen whole it says that it does not know.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::fmt;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use asof_time::{Epoch, Timestamp};
+
+use crate::limits;
+use crate::rules::{Rule, Rules};
+
+/// A store that the edge follows, by its place in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct StoreId(pub u16);
+
+/// One space of one epoch of one store. Another epoch, or the same space after an erasure, has
+/// another number, so that nothing which was made before it ever matches again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpaceId(u32);
+
+impl fmt::Debug for SpaceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "space#{}", self.0)
+    }
+}
+
+/// Which part of a space an answer depends on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Reach {
+    /// One key, by its fingerprint. Two keys with the same one are asked about together, which
+    /// costs a question and never an answer.
+    Key(Fingerprint),
+    /// All keys of a range, the absent ones included.
+    Range(Arc<KeyRange>),
+    /// The whole space.
+    Space,
+}
+
+/// The keys from one key on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct KeyRange {
+    /// The first key.
+    pub from: Box<str>,
+    /// Where it ends.
+    pub to: Bound<Box<str>>,
+}
+
+/// A key as the index knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    /// Of a key.
+    pub fn of(key: &str) -> Self {
+        let mut short = [0; 8];
+        blake3::Hasher::new().update(key.as_bytes()).finalize_xof().fill(&mut short);
+        Self(u64::from_le_bytes(short))
+    }
+}
+
+/// What the index knows of a stretch of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// Nothing changed in it.
+    Unchanged,
+    /// The first change is at this moment.
+    ChangedAt(Timestamp),
+    /// The index has not seen the stretch whole, or would have to walk too far.
+    Unknown,
+}
+
+/// Recent changes of all stores that are followed.
+#[derive(Debug)]
+pub struct ChangeIndex {
+    stores: BTreeMap<StoreId, Frontier>,
+    spaces: Vec<Space>,
+    /// The number that each space has now.
+    numbers: BTreeMap<StoreId, HashMap<Box<str>, SpaceId>>,
+    /// All remembered changes, oldest first, of each store in the order of its feed.
+    queue: VecDeque<Remembered>,
+    changes_max: usize,
+    rules: Rules,
+}
+
+/// How far one store's feed has been seen.
+#[derive(Clone, Copy, Debug)]
+struct Frontier {
+    epoch: Epoch,
+    /// Of every space, the last change after this is known.
+    since: Timestamp,
+    /// Of every key, all changes after this are known.
+    covered: Timestamp,
+    /// The feed is complete up to and including this.
+    through: Timestamp,
+}
+
+#[derive(Debug)]
+struct Space {
+    store: StoreId,
+    retired: bool,
+    /// The last change of anything in it; `since` of its store if there was none.
+    last: Timestamp,
+    /// Changes of the space as a whole.
+    whole: VecDeque<Timestamp>,
+    stamps: HashMap<Fingerprint, VecDeque<Timestamp>>,
+    /// The same keys in order, for ranges. Each counts its changes by its own name: two keys with
+    /// one fingerprint must not hide one another.
+    ordered: BTreeMap<Box<str>, Changes>,
+}
+
+#[derive(Debug)]
+struct Changes {
+    print: Fingerprint,
+    remembered: usize,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    space: SpaceId,
+    at: Timestamp,
+    /// `None`: the space as a whole.
+    key: Option<Box<str>>,
+}
+
+/// What following a store from here on means for what was made of it before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begun {
+    /// The feed goes on where it was.
+    Resumed,
+    /// What happened between the last `through` and this moment was not seen.
+    AfterGap,
+    /// Another timeline: every space of the store has a new number.
+    NewEpoch,
+}
+
+impl ChangeIndex {
+    /// An index that remembers at most so many changes.
+    pub fn new(changes_max: usize) -> Self {
+        Self::with_rules(changes_max, Rules::default())
+    }
+
+    pub(crate) fn with_rules(changes_max: usize, rules: Rules) -> Self {
+        Self {
+            stores: BTreeMap::new(),
+            spaces: Vec::new(),
+            numbers: BTreeMap::new(),
+            queue: VecDeque::new(),
+            changes_max,
+            rules,
+        }
+    }
+
+    /// From `at` on, every change of this store will be told.
+    pub fn begin(&mut self, store: StoreId, epoch: Epoch, at: Timestamp) -> Begun {
+        let fresh = Frontier { epoch, since: at, covered: at, through: at };
+        match self.stores.get(&store).copied() {
+            Some(known) if known.epoch == epoch && at <= known.through => Begun::Resumed,
+            Some(known) if known.epoch == epoch || !self.rules.hold(Rule::EpochMatches) => {
+                self.stores.insert(store, fresh);
+                self.forget_changes(store, at);
+                Begun::AfterGap
+            }
+            Some(_) => {
+                self.retire_store(store);
+                self.stores.insert(store, fresh);
+                Begun::NewEpoch
+            }
+            None => {
+                self.stores.insert(store, fresh);
+                Begun::AfterGap
+            }
+        }
+    }
+
+    /// The number of a space; `None` while its store is not followed.
+    pub fn space(&mut self, store: StoreId, name: &str) -> Option<SpaceId> {
+        let since = self.stores.get(&store)?.since;
+        let numbers = self.numbers.entry(store).or_default();
+        if let Some(number) = numbers.get(name) {
+            return Some(*number);
+        }
+        let number = SpaceId(u32::try_from(self.spaces.len()).ok()?);
+        self.spaces.push(Space::new(store, since));
+        numbers.insert(Box::from(name), number);
+        Some(number)
+    }
+
+    /// A key changed.
+    pub fn changed(&mut self, store: StoreId, space: &str, key: &str, at: Timestamp) {
+        let Some(number) = self.space(store, space) else { return };
+        if let Some(space) = self.spaces.get_mut(number.0 as usize) {
+            space.last = space.last.max(at);
+            space.remember(key, at);
+        }
+        self.remember(Remembered { space: number, at, key: Some(Box::from(key)) });
+    }
+
+    /// A space changed as a whole: it went live, say.
+    pub fn changed_whole(&mut self, store: StoreId, space: &str, at: Timestamp) {
+        let Some(number) = self.space(store, space) else { return };
+        if let Some(space) = self.spaces.get_mut(number.0 as usize) {
+            space.last = space.last.max(at);
+            space.whole.push_back(at);
+        }
+        self.remember(Remembered { space: number, at, key: None });
+    }
+
+    /// The feed is complete up to and including `through`. It never steps back.
+    pub fn advance(&mut self, store: StoreId, through: Timestamp) {
+        if let Some(frontier) = self.stores.get_mut(&store) {
+            frontier.through = frontier.through.max(through);
+        }
+    }
+
+    /// How far the store's feed is complete.
+    pub fn through(&self, store: StoreId) -> Option<Timestamp> {
+        self.stores.get(&store).map(|frontier| frontier.through)
+    }
+
+    /// The epoch of a store.
+    pub fn epoch(&self, store: StoreId) -> Option<Epoch> {
+        self.stores.get(&store).map(|frontier| frontier.epoch)
+    }
+
+    /// Forgets the changes up to `before`: results known only up to there are asked about anew.
+    pub fn forget_before(&mut self, before: Timestamp) {
+        while self.queue.front().is_some_and(|oldest| oldest.at <= before) {
+            self.forget_oldest();
+        }
+    }
+
+    /// How many changes are remembered.
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether no change is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// From now on the space has another number; what was made of it so far never matches.
+    pub fn retire(&mut self, store: StoreId, name: &str) {
+        let numbers = self.numbers.get_mut(&store);
+        if let Some(number) = numbers.and_then(|numbers| numbers.remove(name)) {
+            self.retire_number(number);
+        }
+    }
+
+    /// Whether something that was made of this space must not be used any more.
+    pub fn is_retired(&self, space: SpaceId) -> bool {
+        self.spaces.get(space.0 as usize).is_none_or(|space| space.retired)
+    }
+
+    /// Whether it is known that nothing in these spaces changed in `(after, to]`.
+    pub fn unchanged(&self, spaces: &[SpaceId], after: Timestamp, to: Timestamp) -> bool {
+        spaces.iter().all(|space| self.space_unchanged(*space, after, to))
+    }
+
+    /// The first change of a part of a space in `(after, to]`.
+    pub fn first_change(
+        &self,
+        space: SpaceId,
+        reach: &Reach,
+        after: Timestamp,
+        to: Timestamp,
+    ) -> Seen {
+        if self.space_unchanged(space, after, to) {
+            return Seen::Unchanged;
+        }
+        let Some(known) = self.spaces.get(space.0 as usize).filter(|space| !space.retired) else {
+            return Seen::Unknown;
+        };
+        let Some(frontier) = self.stores.get(&known.store) else { return Seen::Unknown };
+        let whole = after >= frontier.covered && to <= frontier.through;
+        if !whole && self.rules.hold(Rule::CoveredRange) {
+            return Seen::Unknown;
+        }
+        known.first_change(reach, after, to)
+    }
+
+    fn space_unchanged(&self, space: SpaceId, after: Timestamp, to: Timestamp) -> bool {
+        let Some(known) = self.spaces.get(space.0 as usize) else { return false };
+        let Some(frontier) = self.stores.get(&known.store) else { return false };
+        let seen = frontier.since <= after && to <= frontier.through;
+        let seen = seen || !self.rules.hold(Rule::CoveredRange);
+        !known.retired && seen && known.last <= after
+    }
+
+    fn remember(&mut self, change: Remembered) {
+        self.queue.push_back(change);
+        while self.queue.len() > self.changes_max {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.queue.pop_front() else { return };
+        let Some(space) = self.spaces.get_mut(oldest.space.0 as usize) else { return };
+        space.forget(oldest.key.as_deref(), oldest.at);
+        if let Some(frontier) = self.stores.get_mut(&space.store) {
+            frontier.covered = frontier.covered.max(oldest.at);
+        }
+    }
+
+    /// After a gap nothing is known of the time before it.
+    fn forget_changes(&mut self, store: StoreId, at: Timestamp) {
+        for space in self.spaces.iter_mut().filter(|space| space.store == store) {
+            *space = Space { retired: space.retired, ..Space::new(store, at) };
+        }
+        let spaces = &self.spaces;
+        self.queue.retain(|change| {
+            spaces.get(change.space.0 as usize).is_some_and(|space| space.store != store)
+        });
+    }
+
+    fn retire_store(&mut self, store: StoreId) {
+        for number in self.numbers.remove(&store).unwrap_or_default().into_values() {
+            self.retire_number(number);
+        }
+    }
+
+    fn retire_number(&mut self, number: SpaceId) {
+        if let Some(space) = self.spaces.get_mut(number.0 as usize) {
+            *space = Space { retired: true, ..Space::new(space.store, Timestamp::MAX) };
+        }
+        self.queue.retain(|change| change.space != number);
+    }
+}
+
+impl Space {
+    fn new(store: StoreId, last: Timestamp) -> Self {
+        Self {
+            store,
+            retired: false,
+            last,
+            whole: VecDeque::new(),
+            stamps: HashMap::new(),
+            ordered: BTreeMap::new(),
+        }
+    }
+
+    fn first_change(&self, reach: &Reach, after: Timestamp, to: Timestamp) -> Seen {
+        let own = match reach {
+            Reach::Key(print) => self.stamps.get(print).and_then(|all| first_in(all, after, to)),
+            Reach::Range(range) => match self.first_in_range(range, after, to) {
+                Ok(first) => first,
+                Err(TooFar) => return Seen::Unknown,
+            },
+            // The last change is the only one known without a walk.
+            Reach::Space => return Seen::Unknown,
+        };
+        let whole = first_in(&self.whole, after, to);
+        own.into_iter().chain(whole).min().map_or(Seen::Unchanged, Seen::ChangedAt)
+    }
+
+    fn first_in_range(
+        &self,
+        range: &KeyRange,
+        after: Timestamp,
+        to: Timestamp,
+    ) -> Result<Option<Timestamp>, TooFar> {
+        let upper = match &range.to {
+            Bound::Included(key) | Bound::Excluded(key) if **key < *range.from => return Ok(None),
+            Bound::Excluded(key) if *key == range.from => return Ok(None),
+            Bound::Included(key) => Bound::Included(&**key),
+            Bound::Excluded(key) => Bound::Excluded(&**key),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        let mut first: Option<Timestamp> = None;
+        let mut steps = 0;
+        for (_, key) in self.ordered.range::<str, _>((Bound::Included(&*range.from), upper)) {
+            steps += 1;
+            if steps > limits::RANGE_STEPS_MAX {
+                return Err(TooFar);
+            }
+            let own = self.stamps.get(&key.print).and_then(|all| first_in(all, after, to));
+            first = first.into_iter().chain(own).min();
+        }
+        Ok(first)
+    }
+
+    fn remember(&mut self, key: &str, at: Timestamp) {
+        let print = Fingerprint::of(key);
+        self.stamps.entry(print).or_default().push_back(at);
+        if let Some(known) = self.ordered.get_mut(key) {
+            known.remembered += 1;
+        } else {
+            self.ordered.insert(Box::from(key), Changes { print, remembered: 1 });
+        }
+    }
+
+    fn forget(&mut self, key: Option<&str>, at: Timestamp) {
+        let Some(key) = key else {
+            self.whole.retain(|stamp| *stamp > at);
+            return;
+        };
+        let Some(known) = self.ordered.get_mut(key) else { return };
+        known.remembered = known.remembered.saturating_sub(1);
+        let (print, last) = (known.print, known.remembered == 0);
+        if last {
+            self.ordered.remove(key);
+        }
+        let Some(stamps) = self.stamps.get_mut(&print) else { return };
+        while stamps.front().is_some_and(|stamp| *stamp <= at) {
+            stamps.pop_front();
+        }
+        if stamps.is_empty() {
+            self.stamps.remove(&print);
+        }
+    }
+}
+
+/// A range with more changed keys than one look walks over.
+struct TooFar;
+
+/// The first of ascending moments in `(after, to]`.
+fn first_in(all: &VecDeque<Timestamp>, after: Timestamp, to: Timestamp) -> Option<Timestamp> {
+    let next = all.partition_point(|stamp| *stamp <= after);
+    all.get(next).copied().filter(|stamp| *stamp <= to)
+}

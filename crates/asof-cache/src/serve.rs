@@ -1,0 +1,171 @@
+//! The way of one call, from the question to the answer, as steps that somebody else takes.
+//!
+//! A [`Serve`] says what is to be done next; the shell does it and comes back with what came of
+//! it. So the shell waits, and this decides.
+
+use std::sync::Arc;
+
+use asof_time::Timestamp;
+
+use crate::cache::{Cache, Since};
+use crate::call::{Call, CallKey};
+use crate::content::Content;
+use crate::fact::Fact;
+use crate::flights::{Joined, Lead, Line, Ticket};
+use crate::outcome::{Outcome, Unstorable};
+use crate::rules::Rule;
+use crate::verify::{Look, Step, Verification};
+
+/// One call on its way.
+#[derive(Debug)]
+pub struct Serve {
+    call: Arc<Call>,
+    key: CallKey,
+    at: Timestamp,
+    above: Option<Arc<Line>>,
+    lead: Option<Lead>,
+    alone: bool,
+    waits: u32,
+    verification: Option<Verification>,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Action {
+    /// Nothing: this is the answer.
+    Answer(Fact, Outcome),
+    /// Await the ticket, then [`Serve::landed`].
+    Wait(Ticket),
+    /// Serve this call at the same moment, then [`Serve::settled`].
+    Settle(Arc<Call>),
+    /// Execute the call, then [`Serve::executed`].
+    Execute(Execute),
+}
+
+/// An execution that is to be made.
+#[derive(Debug)]
+pub struct Execute {
+    /// What was true at the last moment before: an origin may be asked whether it still is.
+    pub prior: Option<Arc<Content>>,
+    /// What the calls below it carry.
+    pub line: Option<Arc<Line>>,
+    /// When it was decided on.
+    pub since: Since,
+}
+
+/// How often somebody waits for others before executing alone.
+const WAITS_MAX: u32 = 4;
+
+impl Serve {
+    /// The way of `call` at `at`, below the executions of `above`.
+    pub fn new(call: Arc<Call>, at: Timestamp, above: Option<Arc<Line>>) -> Self {
+        let key = call.key();
+        let (lead, verification) = (None, None);
+        Self { call, key, at, above, lead, alone: false, waits: 0, verification }
+    }
+
+    /// The key of the call.
+    pub fn key(&self) -> CallKey {
+        self.key
+    }
+
+    /// The call.
+    pub fn call(&self) -> &Arc<Call> {
+        &self.call
+    }
+
+    /// What is to be done first.
+    pub fn begin(&mut self, cache: &Cache) -> Action {
+        match cache.known_at(self.key, self.at, 0) {
+            Look::Fact(fact, outcome) => Action::Answer(fact, outcome),
+            Look::Other(_) | Look::Nothing => self.join(cache),
+        }
+    }
+
+    /// The leader is back, with a result that may be shared or without.
+    pub fn landed(&mut self, cache: &Cache, fact: Option<Fact>) -> Action {
+        let Some(fact) = fact else {
+            // What one execution could not share, the next one cannot either: no more queues.
+            self.alone = true;
+            return self.join(cache);
+        };
+        let shared = cache.rules().hold(Rule::SharedWithinValidity);
+        if fact.validity.contains(self.at) || !shared {
+            return Action::Answer(fact, Outcome::Coalesced);
+        }
+        self.waits += 1;
+        self.alone = self.waits >= WAITS_MAX;
+        self.begin(cache)
+    }
+
+    /// The nested call was served.
+    pub fn settled(&mut self, cache: &Cache, fact: Result<Fact, Unstorable>) -> Action {
+        let Some(verification) = &mut self.verification else { return self.execute(cache) };
+        let step = verification.step(cache, Some(fact), 0);
+        self.take(cache, step)
+    }
+
+    /// The call was executed. Others who wait for it share the fact, if there is one.
+    pub fn executed(self, fact: Result<&Fact, Unstorable>) {
+        if let (Some(lead), Ok(fact)) = (self.lead, fact) {
+            lead.land(fact.clone());
+        }
+    }
+
+    fn join(&mut self, cache: &Cache) -> Action {
+        if !self.alone && self.lead.is_none() {
+            match cache.flights().join(self.key, self.above.as_ref()) {
+                Joined::Lead(lead) => self.lead = Some(lead),
+                Joined::Follow(ticket) => return Action::Wait(ticket),
+                Joined::Alone => self.alone = true,
+            }
+        }
+        self.verify(cache)
+    }
+
+    /// Looks once more, since another leader may just have landed, and verifies in earnest.
+    fn verify(&mut self, cache: &Cache) -> Action {
+        let since = cache.since();
+        let entry = match cache.known_at(self.key, self.at, 0) {
+            Look::Fact(fact, outcome) => return self.answer(fact, outcome),
+            Look::Nothing => return self.execute(cache),
+            Look::Other(entry) => entry,
+        };
+        let open = entry.at_or_before(self.at).filter(|held| held.validity().is_open());
+        let Some(held) = open else { return self.execute(cache) };
+        let mut verification = Verification::new(self.key, self.at, since, held.fact());
+        let step = verification.step(cache, None, 0);
+        self.verification = Some(verification);
+        self.take(cache, step)
+    }
+
+    fn take(&mut self, cache: &Cache, step: Step) -> Action {
+        match step {
+            Step::True(fact, outcome) => self.answer(fact, outcome),
+            Step::Settle(call) => Action::Settle(call),
+            Step::Run => self.execute(cache),
+        }
+    }
+
+    fn answer(&mut self, fact: Fact, outcome: Outcome) -> Action {
+        if let Some(lead) = self.lead.take() {
+            lead.land(fact.clone());
+        }
+        Action::Answer(fact, outcome)
+    }
+
+    fn execute(&mut self, cache: &Cache) -> Action {
+        let entry = cache.entry(self.key);
+        let prior =
+            entry.and_then(|entry| Some(Arc::clone(entry.at_or_before(self.at)?.content())));
+        let line = self.lead.as_ref().map(|lead| Arc::clone(lead.line()));
+        let (line, since) = (line.or_else(|| self.above.clone()), cache.since());
+        Action::Execute(Execute { prior, line, since })
+    }
+
+    /// What the calls that are served on the way of this one carry.
+    pub fn line(&self) -> Option<Arc<Line>> {
+        let own = self.lead.as_ref().map(|lead| Arc::clone(lead.line()));
+        own.or_else(|| self.above.clone())
+    }
+}

@@ -1,0 +1,4 @@
+//! The cache against an oracle that caches nothing.
+
+#[cfg(test)]
+mod oracle;
