@@ -4,7 +4,7 @@
  * The edge names every request that it sends to a service with an opaque context, in the header
  * `Asof-Context` or, where that is absent, in the `baggage` member `asof`. Calls that carry it back
  * are recorded as inputs of the answer. This file is one way to carry it; copy it into your
- * service, it needs nothing but Node 20.
+ * service, it needs nothing but Node 18.
  *
  *     http.createServer(withAsofContext((request, response) => { ... }))
  *     app.use((request, response, next) => withAsofContext(() => next())(request, response))  // Express
