@@ -129,7 +129,7 @@ func TestOrigins(t *testing.T) {
 	for url, want := range map[string]bool{
 		"http://egress/x": true, "http://EGRESS:80": true, "http://user@egress/": true,
 		"https://egress/": false, "http://egress:81/": false, "http://egress.evil/": false,
-		"http://egress:80@evil/": false,
+		"http://egress:80@evil/": false, "https://egress:80/": false,
 	} {
 		if r, err := http.NewRequest("GET", url, nil); err != nil || isEgress(r.URL) != want {
 			t.Errorf("%s: want %v (%v)", url, want, err)

@@ -93,7 +93,7 @@ final class AsofContextTest {
             for (var url : List.of("http://egress/x", "HTTP://EGRESS:80/", "http://u@egress/")) {
                 expect("t", carried(url));
             }
-            for (var url : List.of("https://egress/", "http://egress:81/", "http://egress.evil/")) {
+            for (var url : List.of("https://egress:80/", "http://egress:81/", "http://egress.evil/")) {
                 expect("none", carried(url));
             }
         } finally {

@@ -174,7 +174,7 @@ class SentOn(unittest.TestCase):
             for url in ["http://egress/x", "HTTP://EGRESS:80", "http://user@egress/"]:
                 self.assertTrue(asof_context.outgoing(url), url)
             for url in ["https://egress/", "http://egress:81/", "http://egress.evil/",
-                        "http://egress:80@evil/", "//egress/", "http://egress:x/"]:
+                        "http://egress:80@evil/", "https://egress:80/", "//egress/", "http://egress:x/"]:
                 self.assertFalse(asof_context.outgoing(url), url)
 
 
