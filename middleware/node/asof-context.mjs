@@ -7,7 +7,8 @@
  * service, it needs nothing but Node 18.
  *
  *     http.createServer(withAsofContext((request, response) => { ... }))
- *     app.use((request, response, next) => withAsofContext(() => next())(request, response))  // Express
+ *     app.use((request, response, next) =>                                         // Express
+ *       withAsofContext(() => next())(request, response))
  *
  * From then on `fetch` carries the context by itself, and so does everything that is built on
  * undici. Calls by `http.request` get it from their options:
