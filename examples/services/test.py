@@ -139,8 +139,11 @@ class Stats(unittest.TestCase):
         self.assertEqual(sizes, sorted(sizes, reverse=True))
 
     def test_what_is_not_there(self):
-        for target in ["/stats/none", "/stats/", "/stats/../list", "/stats/%2e%2e/list", "/x"]:
+        self.assertIn("error", self.json("/stats/none", 404))
+        Egress.seen.clear()
+        for target in ["/stats/", "/stats/../list", "/stats/%2e%2e/list", "/stats/a//b", "/x"]:
             self.assertIn("error", self.json(target, 404))
+        self.assertEqual(Egress.seen, [])  # dots lead to no other route of files
 
 
 class Pages(unittest.TestCase):
@@ -188,8 +191,11 @@ class Pages(unittest.TestCase):
         self.assertNotIn("README", self.page("/?prefix=docs/"))
 
     def test_what_is_not_there(self):
-        for target in ["/pages/none", "/pages/", "/pages/%2e%2e%2flist", "/pages/%ff", "/x"]:
+        self.page("/pages/none", status=404)
+        Egress.seen.clear()
+        for target in ["/pages/", "/pages/%2e%2e%2flist", "/pages/a//b", "/pages/%ff", "/x"]:
             self.page(target, status=404)
+        self.assertEqual(Egress.seen, [])  # dots lead to no other route of files
 
 
 class Behind(unittest.TestCase):

@@ -114,6 +114,16 @@ async fn calls_carry_it_inside_of_a_request_only() {
 }
 
 #[tokio::test]
+async fn work_that_is_done_before_there_is_a_future_is_part_of_the_request() {
+    let mut eager = ServeLayer.layer(service_fn(|_: Request<()>| {
+        let seen = current();
+        async { Ok::<_, Infallible>(seen) }
+    }));
+    let request = Request::get("/").header("asof-context", "t").body(()).unwrap();
+    assert_eq!(eager.call(request).await.unwrap().unwrap(), "t");
+}
+
+#[tokio::test]
 async fn an_explicit_header_is_left_alone() {
     let (egress, client) = (echo().await, client(Egress::anywhere()));
     let call = get(&client, &egress, &[("asof-context", "mine")]);
