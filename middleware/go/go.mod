@@ -1,0 +1,3 @@
+module asofcontext
+
+go 1.19
