@@ -12,8 +12,20 @@ const EDGES: &[(&str, &[&str])] = &[
     ("asof-cache", &["asof-time"]),
     ("asof-api", &["asof-time"]),
     ("asof-client", &["asof-api", "asof-time"]),
+    ("asof-edge", &["asof-env"]),
     ("asof-server", &["asof-api", "asof-env", "asof-store", "asof-time"]),
-    ("asof", &["asof-api", "asof-client", "asof-env", "asof-server", "asof-store", "asof-time"]),
+    (
+        "asof",
+        &[
+            "asof-api",
+            "asof-client",
+            "asof-edge",
+            "asof-env",
+            "asof-server",
+            "asof-store",
+            "asof-time",
+        ],
+    ),
 ];
 
 /// The workspace's own crates among `[dependencies]` of a manifest.

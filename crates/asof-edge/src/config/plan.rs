@@ -1,0 +1,407 @@
+//! A configuration that was found good, as the edge runs by it.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use http::{HeaderName, Method};
+
+use super::names::{ServiceName, StateName, StoreName};
+use super::url::BaseUrl;
+
+/// A whole configuration. What refers to something else refers to what is there.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// Where operators connect.
+    pub admin: SocketAddr,
+    /// File with the token that operators send; needed beyond loopback.
+    pub admin_token_file: Option<PathBuf>,
+    /// Whether something in front terminates TLS.
+    pub tls_terminated_elsewhere: bool,
+    /// Certificate and key for clients.
+    pub tls: Option<Tls>,
+    /// Bounds.
+    pub limits: Limits,
+    /// The stores, by name.
+    pub stores: BTreeMap<StoreName, Store>,
+    /// Which service a request of a client is for; the first that matches.
+    pub rules: Vec<Rule>,
+    /// The services, by name.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Where state values come from, by name.
+    pub states: BTreeMap<StateName, State>,
+    /// Who clients are.
+    pub auth: Auth,
+}
+
+/// PEM files.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tls {
+    /// The certificate chain, the edge's own first.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on what clients may do and on what is held for them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Connections at once, over all listeners but the admin's.
+    pub connections: usize,
+    /// Requests of clients at once; beyond, load is shed.
+    pub requests_in_flight: usize,
+    /// Bytes of a request head.
+    pub header_bytes: usize,
+    /// Largest answer that may be stored, and request body that may be part of a call, in bytes.
+    pub body_bytes: u64,
+    /// Memory for results, in bytes.
+    pub memory: u64,
+    /// How far back a rollback finds everything warm.
+    pub window: Duration,
+    /// Calls within calls.
+    pub call_depth: u32,
+}
+
+/// A store that services read and the edge follows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Store {
+    /// Where it is.
+    pub url: BaseUrl,
+    /// File with the edge's own token for it.
+    pub token_file: Option<PathBuf>,
+    /// What happens where it is lost, unless a route says otherwise.
+    pub on_loss: OnLoss,
+    /// How long a frozen moment is served.
+    pub freeze_max: Duration,
+}
+
+/// What happens to a route when a store that it depends on is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnLoss {
+    /// The last moment known goes on being served.
+    Freeze,
+    /// Requests go to the service, uncached.
+    Pass,
+    /// Requests are refused.
+    Refuse,
+}
+
+/// Sends requests of clients to a service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// The host, lower case and without a port; any where `None`.
+    pub host: Option<String>,
+    /// What the path begins with, in whole segments.
+    pub prefix: String,
+    /// The service.
+    pub service: ServiceName,
+}
+
+/// A service behind the edge.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Service {
+    /// Its instances.
+    pub upstreams: Vec<BaseUrl>,
+    /// Further names under which other services call it.
+    pub hosts: Vec<String>,
+    /// Its own listener for the calls it makes; without one it is not recorded.
+    pub egress: Option<SocketAddr>,
+    /// How long an answer head may take, and an answer body be still.
+    pub timeout: Duration,
+    /// How long a connect may take.
+    pub connect_timeout: Duration,
+    /// How its instances are looked after.
+    pub health: Option<Health>,
+    /// The answer header that names the software that answered.
+    pub version_header: Option<HeaderName>,
+    /// Whether HTTP/2 is spoken to it, without asking first.
+    pub http2: bool,
+    /// What may be cached of it; the first route that matches.
+    pub routes: Vec<Route>,
+}
+
+/// An active health check.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// What is asked for.
+    pub path: String,
+    /// How often.
+    pub every: Duration,
+}
+
+/// One kind of request to a service, and what its answers depend on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Route {
+    /// The service it belongs to.
+    pub service: ServiceName,
+    /// The pattern of paths.
+    pub path: PathPattern,
+    /// Methods, without the HEAD that GET implies.
+    pub methods: Vec<Method>,
+    /// Whether it is cached.
+    pub mode: Mode,
+    /// Parameters that count; all where `None`.
+    pub query: Option<Vec<String>>,
+    /// Request headers that count.
+    pub headers: Vec<HeaderName>,
+    /// State values that count.
+    pub state: Vec<StateName>,
+    /// How much of the time the service is told.
+    pub time: TimeInput,
+    /// The stores its answers may depend on: never empty where there are stores.
+    pub stores: Vec<StoreName>,
+    /// Whether an answer may have no inputs at all.
+    pub constant: bool,
+    /// Agreeing observations before it serves what it holds.
+    pub observed_min: u64,
+    /// Share of hits that are run again and compared.
+    pub shadow: f64,
+    /// Which moments a client may ask for.
+    pub as_of: AsOf,
+    /// What happens where a store is lost; as the store says where `None`.
+    pub on_loss: Option<OnLoss>,
+    /// The header of the service that names the software that answered.
+    pub version_header: Option<HeaderName>,
+}
+
+/// How far a route is trusted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Mode {
+    /// Not cached.
+    Off,
+    /// Recorded and compared; every request still runs.
+    Observe,
+    /// Cached.
+    On,
+}
+
+/// How much of the time a service is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TimeInput {
+    /// Nothing.
+    None,
+    /// The moment itself: an answer is true for that moment alone.
+    Exact,
+    /// The calendar unit it falls into, in a zone: an answer is true to the unit's end.
+    Bucket(Bucket, Zone),
+}
+
+/// A calendar unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bucket {
+    /// A year.
+    Year,
+    /// A month.
+    Month,
+    /// A day.
+    Day,
+    /// An hour.
+    Hour,
+    /// A minute.
+    Minute,
+}
+
+/// The time zone of a [`Bucket`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Zone {
+    /// This one, as named by IANA.
+    Named(String),
+    /// The one that a state value names.
+    FromState(StateName),
+}
+
+/// Which moments a client may ask for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AsOf {
+    /// None: it gets the latest.
+    None,
+    /// Any that is closed.
+    Closed,
+}
+
+/// Where a state value comes from: resolved once, at the root of a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct State {
+    /// What it is where it cannot be found.
+    pub default: String,
+    /// What it may be; anything else becomes the default.
+    pub values: Option<Vec<String>>,
+    /// What of the request it starts from; always the default where `None`.
+    pub from: Option<StateSource>,
+    /// What is then looked up, each with what the one before gave as its key.
+    pub lookups: Vec<Lookup>,
+    /// Where it is looked up.
+    pub store: Option<StoreName>,
+}
+
+/// A part of a request that a state value starts from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StateSource {
+    /// A cookie.
+    Cookie(String),
+    /// A header.
+    Header(HeaderName),
+    /// A claim of the token.
+    Claim(String),
+    /// A parameter of the query.
+    Query(String),
+}
+
+/// A field of a JSON value in a space.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lookup {
+    /// The space.
+    pub space: String,
+    /// The field.
+    pub field: String,
+}
+
+/// Who clients are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Auth {
+    /// Anybody.
+    None,
+    /// Whoever holds a token whose hash is in the file.
+    Tokens {
+        /// The file of hashes.
+        file: PathBuf,
+    },
+    /// Whoever holds a JSON web token.
+    Jwt {
+        /// The key that signatures are checked by.
+        key_file: PathBuf,
+        /// Who must have issued it.
+        issuer: Option<String>,
+        /// Whom it must be for.
+        audience: Option<String>,
+    },
+    /// Whomever another service lets in.
+    Forward {
+        /// The service to ask.
+        url: BaseUrl,
+    },
+}
+
+impl Auth {
+    /// Its word in a configuration.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Tokens { .. } => "tokens",
+            Self::Jwt { .. } => "jwt",
+            Self::Forward { .. } => "forward",
+        }
+    }
+}
+
+macro_rules! words {
+    ($($name:ident { $($variant:ident = $word:literal,)* })*) => {$(
+        impl $name {
+            /// All words for it in a configuration.
+            pub(crate) const WORDS: &'static [(&'static str, Self)] =
+                &[$(($word, Self::$variant),)*];
+
+            /// Its word in a configuration.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+    )*};
+}
+
+words! {
+    OnLoss { Freeze = "freeze", Pass = "pass", Refuse = "refuse", }
+    Mode { Off = "off", Observe = "observe", On = "on", }
+    Bucket { Year = "year", Month = "month", Day = "day", Hour = "hour", Minute = "minute", }
+    AsOf { None = "none", Closed = "closed", }
+}
+
+/// A pattern of paths in the syntax of the matchit crate: `/files/{*path}`, `/users/{id}`.
+#[derive(Clone)]
+pub struct PathPattern {
+    text: String,
+    router: matchit::Router<()>,
+}
+
+impl PathPattern {
+    /// The pattern that `text` is.
+    ///
+    /// # Errors
+    ///
+    /// Where it is no pattern: why.
+    pub fn new(text: &str) -> Result<Self, String> {
+        if !text.starts_with('/') {
+            return Err(format!("`{}` is no path: begin it with `/`", text.escape_debug()));
+        }
+        let mut router = matchit::Router::new();
+        router.insert(text, ()).map_err(|error| {
+            format!("`{text}` is no pattern of paths: {error}; write `/users/{{id}}` or `/files/{{*path}}`")
+        })?;
+        Ok(Self { text: text.to_owned(), router })
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a path, as it is on the wire, is one of them.
+    pub fn matches(&self, path: &str) -> bool {
+        self.router.at(path).is_ok()
+    }
+}
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl core::fmt::Debug for PathPattern {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "PathPattern({:?})", self.text)
+    }
+}
+
+impl Plan {
+    /// The rule for a request of a client: the first whose host and prefix match.
+    pub fn rule(&self, host: Option<&str>, path: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.matches(host, path))
+    }
+
+    /// The service of this name, or of this further host name.
+    pub fn service_at(&self, host: &str) -> Option<(&ServiceName, &Service)> {
+        self.services.get_key_value(host).or_else(|| {
+            self.services.iter().find(|(_, service)| service.hosts.iter().any(|name| name == host))
+        })
+    }
+
+    /// What a route does where a store that it depends on is lost.
+    pub fn on_loss(&self, route: &Route, store: &StoreName) -> OnLoss {
+        let default = self.stores.get(store).map_or(OnLoss::Freeze, |store| store.on_loss);
+        route.on_loss.unwrap_or(default)
+    }
+}
+
+impl Rule {
+    fn matches(&self, host: Option<&str>, path: &str) -> bool {
+        let here = self.host.as_deref().is_none_or(|wanted| host == Some(wanted));
+        here && path.strip_prefix(self.prefix.as_str()).is_some_and(|rest| {
+            rest.is_empty() || rest.starts_with('/') || self.prefix.ends_with('/')
+        })
+    }
+}
+
+impl Service {
+    /// The route of a request, with its place in the list: the first that matches.
+    pub fn route(&self, method: &Method, path: &str) -> Option<(usize, &Route)> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.routes
+            .iter()
+            .enumerate()
+            .find(|(_, route)| route.methods.contains(method) && route.path.matches(path))
+    }
+}

@@ -1,0 +1,219 @@
+//! What is done with a request: the seam between the shell and what decides.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use asof_env::Random;
+use http::{HeaderValue, Request, Response, header};
+use prometheus_client::registry::Registry;
+
+use crate::body::Body;
+use crate::config::{Auth, Plan, ServiceName};
+use crate::headers;
+use crate::problem::Problem;
+use crate::target::Target;
+use crate::upstream::Forwarder;
+
+/// How a request ended, as one word: what the log, the metrics and the pages say.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Outcome(pub &'static str);
+
+impl Outcome {
+    /// Handed on uncached.
+    pub const PASSED: Self = Self("passed");
+    /// The service could not be reached, or did not answer.
+    pub const UPSTREAM_FAILED: Self = Self("upstream_failed");
+    /// Refused before it came to an engine.
+    pub const REFUSED: Self = Self("refused");
+    /// Refused, since too much is under way.
+    pub const SHED: Self = Self("shed");
+}
+
+/// An answer, and how it came about.
+#[derive(Debug)]
+pub struct Answer {
+    /// What the client gets.
+    pub response: Response<Body>,
+    /// How it came about.
+    pub outcome: Outcome,
+}
+
+impl Answer {
+    /// The answer that a problem is.
+    pub fn problem(problem: &Problem, outcome: Outcome) -> Self {
+        Self { response: problem.answer(), outcome }
+    }
+}
+
+/// Who calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A client, from beyond the trust boundary.
+    Client {
+        /// Its address.
+        peer: SocketAddr,
+        /// Whether it speaks TLS with the edge.
+        tls: bool,
+    },
+    /// A service, through its own egress listener.
+    Service(ServiceName),
+}
+
+/// One request, as an engine is handed it.
+#[derive(Debug)]
+pub struct Call {
+    /// Who calls.
+    pub origin: Origin,
+    /// Whom.
+    pub target: Target,
+    /// The authority that the caller named, if any.
+    pub authority: Option<String>,
+    /// How many times it has come through an edge; below the limit.
+    pub depth: u32,
+    /// The configuration it is to be judged by, whatever is loaded meanwhile.
+    pub plan: Arc<Plan>,
+    /// The request. Its URI is path and query as the target is to see them; headers are as they
+    /// came, those of the connection too.
+    pub request: Request<Body>,
+}
+
+/// Decides what is done with requests.
+pub trait Engine: Send + Sync + 'static {
+    /// Answers one.
+    fn call(&self, call: Call) -> impl Future<Output = Answer> + Send;
+
+    /// Whether it can run by `plan`. Asked before the plan takes effect, at start and at reload.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and what to do about it.
+    fn accepts(&self, plan: &Plan) -> Result<(), String> {
+        let _ = plan;
+        Ok(())
+    }
+
+    /// Goes over to `plan`, which it accepted. Calls under way keep theirs.
+    fn reload(&self, plan: &Arc<Plan>) {
+        let _ = plan;
+    }
+
+    /// Whether it can answer.
+    ///
+    /// # Errors
+    ///
+    /// Why not, for `/readyz`.
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Answers a request of an operator that the shell does not know, if it does.
+    fn admin(
+        &self,
+        request: &Request<Body>,
+    ) -> impl Future<Output = Option<Response<Body>>> + Send {
+        let _ = request;
+        core::future::ready(None)
+    }
+
+    /// Adds its metrics.
+    fn register(&self, registry: &mut Registry) {
+        let _ = registry;
+    }
+}
+
+/// The engine that caches nothing: every request goes to its service.
+#[derive(Debug)]
+pub struct PassThrough {
+    forwarder: Forwarder,
+    random: Arc<dyn Random>,
+}
+
+impl PassThrough {
+    /// One that reaches services through `forwarder`.
+    pub fn new(forwarder: Forwarder, random: Arc<dyn Random>) -> Self {
+        Self { forwarder, random }
+    }
+
+    fn prepare(&self, call: &mut Call) {
+        let headers = call.request.headers_mut();
+        match &call.origin {
+            Origin::Client { peer, tls } => {
+                headers::strip_inward(headers);
+                forwarded(headers, peer, *tls);
+                if let Some(host) = call.authority.as_deref().and_then(|host| host.parse().ok()) {
+                    // Pages make links out of it.
+                    headers.insert(header::HOST, host);
+                }
+            }
+            Origin::Service(_) => {
+                headers::strip_context(headers);
+                headers.remove(header::HOST);
+            }
+        }
+        if !headers.contains_key(&headers::TRACEPARENT) {
+            headers.insert(&headers::TRACEPARENT, self.traceparent());
+        }
+        headers::set_depth(headers, call.depth);
+    }
+
+    /// A trace of its own, not sampled.
+    fn traceparent(&self) -> HeaderValue {
+        let mut ids = [0; 24];
+        self.random.fill(&mut ids);
+        let mut text = String::with_capacity(55);
+        text.push_str("00-");
+        for (nth, byte) in ids.iter().enumerate() {
+            use core::fmt::Write as _;
+            let separator = if nth == 16 { "-" } else { "" };
+            // Writing to a string does not fail.
+            let _ = write!(text, "{separator}{byte:02x}");
+        }
+        text.push_str("-00");
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+/// Says who asked (RFC 7239), in place of what the client claims.
+fn forwarded(headers: &mut http::HeaderMap, peer: &SocketAddr, tls: bool) {
+    let node = match peer.ip() {
+        core::net::IpAddr::V4(ip) => ip.to_string(),
+        core::net::IpAddr::V6(ip) => format!("\"[{ip}]\""),
+    };
+    let proto = if tls { "https" } else { "http" };
+    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"] {
+        headers.remove(name);
+    }
+    if let Ok(value) = HeaderValue::try_from(format!("for={node};proto={proto}")) {
+        headers.insert(header::FORWARDED, value);
+    }
+}
+
+impl Engine for PassThrough {
+    async fn call(&self, mut call: Call) -> Answer {
+        self.prepare(&mut call);
+        let from_client = matches!(call.origin, Origin::Client { .. });
+        match self.forwarder.forward(&call.target, call.request).await {
+            Ok(mut response) => {
+                if from_client {
+                    headers::strip_outward(response.headers_mut());
+                } else {
+                    headers::strip_context(response.headers_mut());
+                }
+                Answer { response, outcome: Outcome::PASSED }
+            }
+            Err(error) => Answer::problem(&error.problem(), Outcome::UPSTREAM_FAILED),
+        }
+    }
+
+    fn accepts(&self, plan: &Plan) -> Result<(), String> {
+        // Letting everybody in where somebody asked for a check would be worse than not starting.
+        match &plan.auth {
+            Auth::None => Ok(()),
+            other => Err(format!(
+                "auth.mode = \"{}\" is not enforced by this version: remove it, and let \
+                 something in front check who clients are",
+                other.as_str()
+            )),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The edge: a proxy in front of services and between them.
+//!
+//! This crate is the shell: sockets, configuration, upstreams, limits. What to do with a request
+//! is an [`Engine`]'s: it is handed each one with what the configuration says of it, and a
+//! [`Forwarder`] through which services and stores are reached. [`PassThrough`] is the engine
+//! that caches nothing.
+//!
+//! A request passes, in this order: the listener with its limits, the shape of the request,
+//! the guard against loops, the guard against overload, the choice of a target, the engine.
+
+mod admin;
+mod body;
+pub mod config;
+mod door;
+mod engine;
+pub mod headers;
+mod limits;
+mod listen;
+mod metrics;
+mod problem;
+mod record;
+mod server;
+mod target;
+mod upstream;
+
+pub use body::{Body, BodyError};
+pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
+pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
+pub use problem::{Problem, ProblemKind};
+pub use server::{Addresses, Edge, EdgeError, ReloadError, Reloader};
+pub use target::Target;
+pub use upstream::{Forwarder, UpstreamError, UpstreamErrorKind};

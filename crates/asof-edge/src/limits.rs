@@ -1,0 +1,114 @@
+//! Every bound of the edge that is not in its configuration, and the bounds of what is.
+
+use core::ops::RangeInclusive;
+use core::time::Duration;
+
+/// Bytes of a configuration file.
+pub(crate) const CONFIG_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a token file.
+pub(crate) const TOKEN_BYTES_MAX: u64 = 4096;
+
+/// Characters of the name of a service, a store or a state value.
+pub(crate) const NAME_LENGTH_MAX: usize = 64;
+
+/// Services, stores, state values: of each, in one configuration.
+pub(crate) const NAMED_MAX: usize = 1024;
+
+/// Entries of any list in a configuration.
+pub(crate) const LIST_MAX: usize = 1024;
+
+/// Steps from a request to a state value: the first reads the request, the others look up.
+pub(crate) const STATE_STEPS_MAX: usize = 8;
+
+/// Connections at once, over all listeners.
+pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
+/// Requests from clients at once.
+pub(crate) const REQUESTS_IN_FLIGHT: RangeInclusive<u64> = 1..=1_000_000;
+/// Bytes of a request head. The least is what the HTTP library needs.
+pub(crate) const HEADER_BYTES: RangeInclusive<u64> = 8_192..=1 << 20;
+/// Bytes of a body that may be stored or be a call.
+pub(crate) const BODY_BYTES: RangeInclusive<u64> = 0..=1 << 30;
+/// Bytes of memory for results.
+pub(crate) const MEMORY: RangeInclusive<u64> = 1 << 20..=1 << 40;
+/// Calls within calls.
+pub(crate) const CALL_DEPTH: RangeInclusive<u64> = 1..=256;
+/// Agreeing observations before a route serves what it holds.
+pub(crate) const OBSERVED_MIN: RangeInclusive<u64> = 0..=1_000_000_000;
+
+/// Least and most of a time-out.
+pub(crate) const TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_hours(1);
+/// Least and most of a time between two looks at something.
+pub(crate) const INTERVAL: RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_hours(1);
+/// Least and most of the rollback window, and of how long a frozen moment is served.
+pub(crate) const WINDOW: RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_hours(24 * 366);
+
+/// Calls of services at once, for each request of a client that may be under way: what has begun
+/// is let end before something new begins.
+pub(crate) const EGRESS_PER_REQUEST: usize = 8;
+
+/// Requests at once to one upstream.
+pub(crate) const UPSTREAM_IN_FLIGHT_MAX: usize = 4096;
+/// Connections that wait for their next request, for each upstream.
+pub(crate) const IDLE_CONNECTIONS_MAX: usize = 256;
+/// How long a connection to an upstream waits for its next request. Below what servers usually
+/// allow, so that it is seldom they who close.
+pub(crate) const IDLE_CONNECTION_AGE_MAX: Duration = Duration::from_secs(50);
+/// How long a connection may take to be ready for its next request once an answer was read.
+pub(crate) const REUSE_WAIT: Duration = Duration::from_secs(1);
+/// Connect failures in a row after which an upstream is left alone for a while.
+pub(crate) const FAILURES_TO_EJECT: u32 = 3;
+/// How long, the first time; each further time it is twice as long.
+pub(crate) const EJECTION_MIN: Duration = Duration::from_secs(1);
+/// How long at most.
+pub(crate) const EJECTION_MAX: Duration = Duration::from_secs(30);
+/// How often the name of an upstream is resolved anew.
+pub(crate) const RESOLVE_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a resolution may take before a request goes without it.
+pub(crate) const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Addresses of one name that are used.
+pub(crate) const ADDRESSES_MAX: usize = 16;
+/// Health checks in a row that must agree before an upstream changes its state.
+pub(crate) const HEALTH_CHECKS_TO_TURN: u32 = 2;
+/// Bytes of the answer to a health check that are read.
+pub(crate) const HEALTH_BODY_BYTES_MAX: usize = 64 << 10;
+
+/// Time-out of a whole answer head, unless configured.
+pub(crate) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+/// Time-out of a connect, unless configured.
+pub(crate) const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
+
+/// Tunnels (upgraded connections) at once.
+pub(crate) const TUNNELS_MAX: usize = 1024;
+/// How long a tunnel may be without a byte in either direction.
+pub(crate) const TUNNEL_IDLE: Duration = Duration::from_mins(10);
+/// Bytes that a tunnel moves at once.
+pub(crate) const TUNNEL_BUFFER_BYTES: usize = 16 << 10;
+
+/// How long a request head may take to arrive.
+pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may send nothing of its body.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take nothing of its answer.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection may be without a new request.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long a TLS handshake may take.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long what is under way may take to end when the edge stops.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Header fields of one request.
+pub(crate) const HEADERS_MAX: usize = 100;
+/// Requests at once on one HTTP/2 connection.
+pub(crate) const STREAMS_MAX: u32 = 256;
+/// Connections of the admin listener at once: apart, so that it answers in a flood.
+pub(crate) const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// What a client is told to wait for where load is shed, in seconds.
+pub(crate) const RETRY_AFTER_S: u32 = 1;
+
+const _: () = assert!(EJECTION_MIN.as_millis() <= EJECTION_MAX.as_millis());
+const _: () = assert!(RESOLVE_TIMEOUT.as_millis() <= RESOLVE_INTERVAL.as_millis());
+const _: () = assert!(IDLE_CONNECTIONS_MAX <= UPSTREAM_IN_FLIGHT_MAX);

@@ -1,0 +1,197 @@
+//! Sockets: accepting, bounding, and ending connections.
+
+pub(crate) mod tls;
+
+use core::convert::Infallible;
+use core::pin::pin;
+use core::time::Duration;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
+
+use self::tls::Acceptor;
+use crate::door::{self, Door, Peer};
+use crate::engine::Engine;
+use crate::metrics::DoorLabel;
+use crate::server::Shared;
+use crate::{admin, limits};
+
+/// One socket that is listened on.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) door: Door,
+    pub(crate) socket: TcpListener,
+    pub(crate) tls: Option<Acceptor>,
+    /// Places for connections; the listeners for requests share them.
+    pub(crate) places: Arc<Semaphore>,
+}
+
+/// Accepts until the edge stops; then lets what is under way end, within a bound.
+pub(crate) async fn run<E: Engine>(listener: Listener, shared: Arc<Shared<E>>) {
+    let mut stopping = shared.stopping.clone();
+    let mut tasks = JoinSet::new();
+    let connection = Connection { door: listener.door, tls: listener.tls, shared };
+    loop {
+        let (stream, peer, place) = tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => break,
+            accepted = accept(&listener.socket, &listener.places) => accepted,
+            // Finished connections leave; with none the branch is off.
+            Some(_) = tasks.join_next() => continue,
+        };
+        let connection = connection.clone();
+        tasks.spawn(async move {
+            connection.serve(stream, peer).await;
+            drop(place);
+        });
+    }
+    drop(listener.socket);
+    let drained = async { while tasks.join_next().await.is_some() {} };
+    if timeout(limits::DRAIN_TIMEOUT, drained).await.is_err() {
+        let listener = connection.door.as_str();
+        tracing::warn!(listener, connections = tasks.len(), "cut off what did not end in time");
+        tasks.shutdown().await;
+    }
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    loop {
+        let Ok(place) = Arc::clone(places).acquire_owned().await else {
+            // The semaphore is never closed.
+            core::future::pending::<()>().await;
+            continue;
+        };
+        match socket.accept().await {
+            Ok((stream, peer)) => return (stream, peer, place),
+            Err(error) => {
+                // Out of file descriptors, say: it passes, but not at once.
+                tracing::warn!(%error, "accepting failed");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// What the connections of one listener share.
+#[derive(Debug)]
+struct Connection<E> {
+    door: Door,
+    tls: Option<Acceptor>,
+    shared: Arc<Shared<E>>,
+}
+
+impl<E> Clone for Connection<E> {
+    fn clone(&self) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self { door: self.door.clone(), tls: self.tls.clone(), shared }
+    }
+}
+
+impl<E: Engine> Connection<E> {
+    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+        let label = DoorLabel { listener: self.door.as_str() };
+        let connections = self.shared.metrics.connections.get_or_create_owned(&label);
+        connections.inc();
+        // Answers are whole when they are written: waiting to join them only adds latency.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY failed");
+        }
+        match &self.tls {
+            None => self.speak(stream, Peer { address, tls: false }).await,
+            Some(Acceptor(acceptor)) => {
+                match timeout(limits::HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => self.speak(stream, Peer { address, tls: true }).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                    Err(_) => tracing::debug!("a TLS handshake took too long"),
+                }
+            }
+        }
+        connections.dec();
+    }
+
+    /// Speaks HTTP/1.1 or HTTP/2 until the connection ends, is idle, or the edge stops.
+    async fn speak<S>(&self, stream: S, peer: Peer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let requests = Arc::new(AtomicU64::new(0));
+        let (shared, door) = (Arc::clone(&self.shared), self.door.clone());
+        let count = Arc::clone(&requests);
+        let service = service_fn(move |request: Request<Incoming>| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let (shared, door) = (Arc::clone(&shared), door.clone());
+            async move {
+                let response = match door {
+                    Door::Admin => admin::handle(&shared, request).await,
+                    _ => door::handle(&shared, &door, peer, request).await,
+                };
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let builder = self.builder();
+        // A client that takes nothing of its answer must not hold its place for ever.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(limits::WRITE_TIMEOUT));
+        let stream = TokioIo::new(Box::pin(stream));
+        let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
+        let mut stopping = self.shared.stopping.clone();
+        let mut seen = 0;
+        let mut ending = false;
+        loop {
+            // A connection that has asked nothing yet gets no longer than its first head may take.
+            let patience = if seen == 0 { limits::HEADER_TIMEOUT } else { limits::IDLE_TIMEOUT };
+            tokio::select! {
+                ended = &mut connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection broke");
+                    }
+                    return;
+                }
+                _ = stopping.wait_for(|stopping| *stopping), if !ending => ending = true,
+                () = sleep(patience), if !ending => {
+                    let count = requests.load(Ordering::Relaxed);
+                    ending = count == seen;
+                    seen = count;
+                }
+            }
+            if ending {
+                // What is under way still ends; nothing new is taken.
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+
+    fn builder(&self) -> Builder<TokioExecutor> {
+        let head_bytes = self.shared.header_bytes;
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits::HEADER_TIMEOUT)
+            .max_headers(limits::HEADERS_MAX)
+            .max_buf_size(head_bytes);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
+            .max_concurrent_streams(limits::STREAMS_MAX)
+            .keep_alive_interval(limits::HEADER_TIMEOUT)
+            .keep_alive_timeout(limits::HEADER_TIMEOUT);
+        builder
+    }
+}

@@ -1,0 +1,116 @@
+//! What the edge counts.
+
+use core::time::Duration;
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Bounds of the latency histogram in seconds: from an answer out of memory to a slow service.
+const LATENCY_BOUNDS: [f64; 14] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5,
+    10.0,
+];
+
+/// The metrics of one edge. Labels are words of the configuration, never of a request. Cheap to
+/// clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    latency: Latency,
+    upstream_failures: Family<FailureLabels, Counter>,
+    /// Connections, by listener.
+    pub(crate) connections: Family<DoorLabel, Gauge<i64, AtomicI64>>,
+    /// Requests under way, by listener.
+    pub(crate) in_flight: Family<DoorLabel, Gauge<i64, AtomicI64>>,
+    /// Tunnels that are open.
+    pub(crate) tunnels: Gauge<i64, AtomicI64>,
+    /// Requests that were sent a second time.
+    pub(crate) retries: Counter,
+    /// Upstreams that were left alone for a while.
+    pub(crate) ejections: Counter,
+    /// Configurations loaded while running.
+    pub(crate) reloads: Counter,
+}
+
+type Latency = Family<DoorLabel, Histogram, fn() -> Histogram>;
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RequestLabels {
+    listener: &'static str,
+    target: String,
+    status: u16,
+    outcome: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct FailureLabels {
+    target: String,
+    kind: &'static str,
+}
+
+/// A listener: `ingress`, `egress` or `admin`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub(crate) struct DoorLabel {
+    pub(crate) listener: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let latency: Latency = Family::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
+        Self {
+            requests: Family::default(),
+            latency,
+            upstream_failures: Family::default(),
+            connections: Family::default(),
+            in_flight: Family::default(),
+            tunnels: Gauge::default(),
+            retries: Counter::default(),
+            ejections: Counter::default(),
+            reloads: Counter::default(),
+        }
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("edge_requests", "Requests answered", self.requests.clone());
+        registry.register_with_unit(
+            "edge_request_duration",
+            "Time from the head of a request to the end of its answer",
+            Unit::Seconds,
+            self.latency.clone(),
+        );
+        let failures = self.upstream_failures.clone();
+        registry.register("edge_upstream_failures", "Attempts that failed", failures);
+        registry.register("edge_connections", "Open connections", self.connections.clone());
+        registry.register("edge_in_flight", "Requests under way", self.in_flight.clone());
+        registry.register("edge_tunnels", "Upgraded connections", self.tunnels.clone());
+        registry.register("edge_retries", "Requests sent a second time", self.retries.clone());
+        let ejections = self.ejections.clone();
+        registry.register("edge_ejections", "Upstreams left alone for a while", ejections);
+        registry.register("edge_reloads", "Configurations reloaded", self.reloads.clone());
+    }
+
+    /// Counts one answer.
+    pub(crate) fn answered(
+        &self,
+        listener: &'static str,
+        target: &str,
+        status: u16,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        let labels = RequestLabels { listener, target: target.to_owned(), status, outcome };
+        self.requests.get_or_create(&labels).inc();
+        self.latency.get_or_create(&DoorLabel { listener }).observe(took.as_secs_f64());
+    }
+
+    /// Counts an attempt on an upstream that failed.
+    pub(crate) fn upstream_failed(&self, target: &str, kind: &'static str) {
+        let labels = FailureLabels { target: target.to_owned(), kind };
+        self.upstream_failures.get_or_create(&labels).inc();
+    }
+}

@@ -1,0 +1,147 @@
+//! One line of the access log, and one count, for each request: when its answer has ended.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use asof_env::{BootTime, Clock};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::body::{Body, BodyError};
+use crate::door::Door;
+use crate::engine::Answer;
+use crate::metrics::{DoorLabel, Metrics};
+
+/// What the line says.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    metrics: Metrics,
+    clock: Arc<dyn Clock>,
+    began: BootTime,
+    listener: &'static str,
+    from: Option<String>,
+    method: Method,
+    path: String,
+    target: String,
+    status: u16,
+    outcome: &'static str,
+    bytes: u64,
+    whole: bool,
+}
+
+impl Entry {
+    pub(crate) fn begin<B>(
+        metrics: Metrics,
+        clock: Arc<dyn Clock>,
+        door: &Door,
+        request: &Request<B>,
+    ) -> Self {
+        let listener = door.as_str();
+        metrics.in_flight.get_or_create(&DoorLabel { listener }).inc();
+        let from = match door {
+            Door::Egress(service) => Some(service.as_str().to_owned()),
+            Door::Ingress | Door::Admin => None,
+        };
+        Self {
+            began: clock.boot(),
+            metrics,
+            clock,
+            listener,
+            from,
+            method: request.method().clone(),
+            // Without the query, which may hold what is nobody's business.
+            path: request.uri().path().to_owned(),
+            target: String::new(),
+            status: 0,
+            outcome: "cancelled",
+            bytes: 0,
+            whole: false,
+        }
+    }
+
+    /// Says whom the request is for.
+    pub(crate) fn target(&mut self, target: &str) {
+        target.clone_into(&mut self.target);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let took = self.clock.boot().since(self.began);
+        let listener = self.listener;
+        self.metrics.in_flight.get_or_create(&DoorLabel { listener }).dec();
+        self.metrics.answered(listener, &self.target, self.status, self.outcome, took);
+        tracing::info!(
+            target: "asof_edge::access",
+            listener,
+            from = self.from.as_deref(),
+            method = %self.method,
+            path = %self.path,
+            service = %self.target,
+            status = self.status,
+            outcome = self.outcome,
+            bytes = self.bytes,
+            whole = self.whole,
+            micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}
+
+/// The answer, which is recorded when it has ended, and gives its place back then.
+pub(crate) fn recorded(
+    mut entry: Entry,
+    answer: Answer,
+    place: Option<OwnedSemaphorePermit>,
+) -> Response<Body> {
+    entry.status = answer.response.status().as_u16();
+    entry.outcome = answer.outcome.0;
+    entry.whole = answer.response.body().is_end_stream();
+    if entry.whole {
+        return answer.response;
+    }
+    answer.response.map(|body| Body::boxed(Recorded { body, entry, _place: place }))
+}
+
+#[derive(Debug)]
+struct Recorded {
+    body: Body,
+    entry: Entry,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl HttpBody for Recorded {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let count = frame.data_ref().map_or(0, Bytes::len);
+                self.entry.bytes = self.entry.bytes.saturating_add(count as u64);
+                self.entry.whole = self.body.is_end_stream();
+            }
+            Poll::Ready(None) => self.entry.whole = true,
+            Poll::Ready(Some(Err(error))) => {
+                tracing::debug!(%error, "an answer was cut off");
+            }
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

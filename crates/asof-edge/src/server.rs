@@ -1,0 +1,268 @@
+//! The edge's life: bind, run, reload, stop.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use asof_env::Clock;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::config::{self, Difference, Effect, Plan, ServiceName};
+use crate::door::{Door, Gates};
+use crate::engine::Engine;
+use crate::limits;
+use crate::listen::{self, Listener, tls};
+use crate::metrics::Metrics;
+use crate::upstream::Forwarder;
+
+/// Why an edge does not start.
+#[derive(Debug)]
+pub enum EdgeError {
+    /// The engine cannot run by the plan: why, and what to do.
+    Refused(String),
+    /// The certificate or key cannot be used.
+    Tls(io::Error),
+    /// The file with the operators' token cannot be used.
+    AdminToken(PathBuf, io::Error),
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+}
+
+impl fmt::Display for EdgeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => f.write_str(why),
+            Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::AdminToken(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for EdgeError {}
+
+/// Why a plan was not gone over to. Nothing has changed then.
+#[derive(Debug)]
+pub enum ReloadError {
+    /// The engine cannot run by it: why, and what to do.
+    Refused(String),
+    /// These take effect only with a restart.
+    NeedsRestart(Vec<Difference>),
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => f.write_str(why),
+            Self::NeedsRestart(differences) => {
+                f.write_str("nothing was changed, since this takes a restart:")?;
+                differences.iter().try_for_each(|difference| write!(f, " {difference};"))
+            }
+        }
+    }
+}
+
+impl core::error::Error for ReloadError {}
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct Shared<E> {
+    pub(crate) engine: E,
+    pub(crate) forwarder: Forwarder,
+    pub(crate) metrics: Metrics,
+    pub(crate) registry: Registry,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Turns true when the edge stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) admin_token: Option<String>,
+    pub(crate) header_bytes: usize,
+    live: ArcSwap<Live>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+}
+
+/// What changes with a reload, all at once.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) gates: Arc<Gates>,
+}
+
+impl<E> Shared<E> {
+    pub(crate) fn live(&self) -> Guard<Arc<Live>> {
+        self.live.load()
+    }
+}
+
+/// Where an edge listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Addresses {
+    /// For clients.
+    pub ingress: SocketAddr,
+    /// For operators.
+    pub admin: SocketAddr,
+    /// For each service that has one.
+    pub egress: BTreeMap<ServiceName, SocketAddr>,
+}
+
+/// An edge that listens and does not accept yet.
+#[derive(Debug)]
+pub struct Edge<E> {
+    shared: Arc<Shared<E>>,
+    listeners: Vec<Listener>,
+    addresses: Addresses,
+    stop: watch::Sender<bool>,
+}
+
+impl<E: Engine> Edge<E> {
+    /// Listens. `engine` makes the engine, given the way to services and stores. Runs inside a
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`EdgeError`] says. Nothing listens then.
+    pub async fn bind(
+        plan: Plan,
+        clock: Arc<dyn Clock>,
+        engine: impl FnOnce(Forwarder) -> E,
+    ) -> Result<Self, EdgeError> {
+        let (stop, stopping) = watch::channel(false);
+        let metrics = Metrics::new();
+        let forwarder = Forwarder::new(metrics.clone(), stopping.clone());
+        let engine = engine(forwarder.clone());
+        engine.accepts(&plan).map_err(EdgeError::Refused)?;
+        let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
+        let admin_token = plan.admin_token_file.as_deref().map(admin_token).transpose()?;
+        let (listeners, addresses) = open(&plan, acceptor.as_ref()).await?;
+        let mut registry = Registry::with_prefix("asof");
+        metrics.register(&mut registry);
+        engine.register(&mut registry);
+        let gates = Arc::new(Gates::new(plan.limits.requests_in_flight));
+        let plan = Arc::new(plan);
+        forwarder.reload(&plan);
+        engine.reload(&plan);
+        let shared = Shared {
+            engine,
+            forwarder,
+            metrics,
+            registry,
+            clock,
+            stopping,
+            admin_token,
+            header_bytes: plan.limits.header_bytes,
+            live: ArcSwap::from_pointee(Live { plan, gates }),
+            reloading: Mutex::new(()),
+        };
+        Ok(Self { shared: Arc::new(shared), listeners, addresses, stop })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// What takes it over to another plan while it runs.
+    pub fn reloader(&self) -> Reloader<E> {
+        Reloader(Arc::clone(&self.shared))
+    }
+
+    /// Accepts connections until `shutdown`; then lets requests under way end, within a bound.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let mut tasks = JoinSet::new();
+        for listener in self.listeners {
+            tasks.spawn(listen::run(listener, Arc::clone(&self.shared)));
+        }
+        shutdown.await;
+        self.stop.send_replace(true);
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+fn admin_token(path: &Path) -> Result<String, EdgeError> {
+    let refused = |error| EdgeError::AdminToken(path.to_owned(), error);
+    let text = config::read_bounded(path, limits::TOKEN_BYTES_MAX).map_err(refused)?;
+    let token = text.trim();
+    if token.len() < 16 {
+        return Err(refused(io::Error::other("holds no token of at least 16 characters")));
+    }
+    Ok(token.to_owned())
+}
+
+/// Opens every listener of `plan`, or none.
+async fn open(
+    plan: &Plan,
+    acceptor: Option<&tls::Acceptor>,
+) -> Result<(Vec<Listener>, Addresses), EdgeError> {
+    let places = Arc::new(Semaphore::new(plan.limits.connections));
+    let admin_places = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS_MAX));
+    let mut listeners = Vec::new();
+    let mut listen = async |door: Door, address: SocketAddr, places: &Arc<Semaphore>| {
+        let refused = |error| EdgeError::Listen(address, error);
+        let socket = TcpListener::bind(address).await.map_err(refused)?;
+        let bound = socket.local_addr().map_err(refused)?;
+        // Beyond this machine everything speaks TLS, where the edge has a certificate.
+        let secured = door == Door::Ingress || !address.ip().is_loopback();
+        let tls = acceptor.filter(|_| secured).cloned();
+        tracing::info!(listener = door.as_str(), address = %bound, tls = tls.is_some(), "listening");
+        listeners.push(Listener { door, socket, tls, places: Arc::clone(places) });
+        Ok::<_, EdgeError>(bound)
+    };
+    let ingress = listen(Door::Ingress, plan.listen, &places).await?;
+    let admin = listen(Door::Admin, plan.admin, &admin_places).await?;
+    let mut egress = BTreeMap::new();
+    for (name, service) in &plan.services {
+        if let Some(address) = service.egress {
+            let bound = listen(Door::Egress(name.clone()), address, &places).await?;
+            egress.insert(name.clone(), bound);
+        }
+    }
+    Ok((listeners, Addresses { ingress, admin, egress }))
+}
+
+/// Takes a running edge over to another plan.
+#[derive(Debug)]
+pub struct Reloader<E>(Arc<Shared<E>>);
+
+impl<E: Engine> Reloader<E> {
+    /// Goes over to `plan`, wholly or not at all; returns what changed. Requests under way keep
+    /// the plan they began with. Runs inside a runtime.
+    ///
+    /// # Errors
+    ///
+    /// Where the engine refuses, or something takes a restart. Nothing has changed then.
+    pub async fn reload(&self, plan: Plan) -> Result<Vec<Difference>, ReloadError> {
+        let shared = &self.0;
+        let _alone = shared.reloading.lock().await;
+        let live = shared.live.load_full();
+        let differences = live.plan.diff(&plan);
+        let restart = |difference: &&Difference| difference.effect == Effect::Restart;
+        let restarts: Vec<_> = differences.iter().filter(restart).cloned().collect();
+        if !restarts.is_empty() {
+            return Err(ReloadError::NeedsRestart(restarts));
+        }
+        shared.engine.accepts(&plan).map_err(ReloadError::Refused)?;
+        // Requests under way keep the places they took; new ones are counted anew.
+        let same = live.plan.limits.requests_in_flight == plan.limits.requests_in_flight;
+        let gates = if same {
+            Arc::clone(&live.gates)
+        } else {
+            Arc::new(Gates::new(plan.limits.requests_in_flight))
+        };
+        let plan = Arc::new(plan);
+        shared.forwarder.reload(&plan);
+        shared.engine.reload(&plan);
+        shared.live.store(Arc::new(Live { plan, gates }));
+        shared.metrics.reloads.inc();
+        for difference in &differences {
+            tracing::info!(%difference, "reloaded");
+        }
+        Ok(differences)
+    }
+}
