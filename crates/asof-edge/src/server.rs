@@ -29,8 +29,8 @@ pub enum EdgeError {
     Refused(String),
     /// The certificate or key cannot be used.
     Tls(io::Error),
-    /// The file with the operators' token cannot be used.
-    AdminToken(PathBuf, io::Error),
+    /// The file with a token cannot be used.
+    Token(PathBuf, io::Error),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
 }
@@ -40,7 +40,7 @@ impl fmt::Display for EdgeError {
         match self {
             Self::Refused(why) => f.write_str(why),
             Self::Tls(error) => write!(f, "TLS: {error}"),
-            Self::AdminToken(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Token(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
         }
     }
@@ -51,8 +51,8 @@ impl core::error::Error for EdgeError {}
 /// Why a plan was not gone over to. Nothing has changed then.
 #[derive(Debug)]
 pub enum ReloadError {
-    /// The engine cannot run by it: why, and what to do.
-    Refused(String),
+    /// An edge would not start by it either.
+    Refused(EdgeError),
     /// These take effect only with a restart.
     NeedsRestart(Vec<Difference>),
 }
@@ -60,7 +60,7 @@ pub enum ReloadError {
 impl fmt::Display for ReloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused(error) => error.fmt(f),
             Self::NeedsRestart(differences) => {
                 f.write_str("nothing was changed, since this takes a restart:")?;
                 differences.iter().try_for_each(|difference| write!(f, " {difference};"))
@@ -137,9 +137,7 @@ impl<E: Engine> Edge<E> {
         let metrics = Metrics::new();
         let forwarder = Forwarder::new(metrics.clone(), stopping.clone());
         let engine = engine(forwarder.clone());
-        engine.accepts(&plan).map_err(EdgeError::Refused)?;
-        let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
-        let admin_token = plan.admin_token_file.as_deref().map(admin_token).transpose()?;
+        let Material { acceptor, admin_token } = material::<E>(&plan)?;
         let (listeners, addresses) = open(&plan, acceptor.as_ref()).await?;
         let mut registry = Registry::with_prefix("asof");
         metrics.register(&mut registry);
@@ -185,8 +183,35 @@ impl<E: Engine> Edge<E> {
     }
 }
 
-fn admin_token(path: &Path) -> Result<String, EdgeError> {
-    let refused = |error| EdgeError::AdminToken(path.to_owned(), error);
+/// What a plan names and is read at the start.
+struct Material {
+    acceptor: Option<tls::Acceptor>,
+    admin_token: Option<String>,
+}
+
+/// Whether an edge with this engine would start by `plan`, its listeners aside: that every file
+/// which the plan names is there and good.
+///
+/// # Errors
+///
+/// Why it would not.
+pub fn check<E: Engine>(plan: &Plan) -> Result<(), EdgeError> {
+    material::<E>(plan).map(drop)
+}
+
+fn material<E: Engine>(plan: &Plan) -> Result<Material, EdgeError> {
+    E::accepts(plan).map_err(EdgeError::Refused)?;
+    let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
+    let admin_token = plan.admin_token_file.as_deref().map(token).transpose()?;
+    plan.stores.values().filter_map(|store| store.token_file.as_deref()).try_for_each(|path| {
+        // The engine sends it; here it only must be there.
+        token(path).map(drop)
+    })?;
+    Ok(Material { acceptor, admin_token })
+}
+
+fn token(path: &Path) -> Result<String, EdgeError> {
+    let refused = |error| EdgeError::Token(path.to_owned(), error);
     let text = config::read_bounded(path, limits::TOKEN_BYTES_MAX).map_err(refused)?;
     let token = text.trim();
     if token.len() < 16 {
@@ -247,7 +272,7 @@ impl<E: Engine> Reloader<E> {
         if !restarts.is_empty() {
             return Err(ReloadError::NeedsRestart(restarts));
         }
-        shared.engine.accepts(&plan).map_err(ReloadError::Refused)?;
+        material::<E>(&plan).map_err(ReloadError::Refused)?;
         // Requests under way keep the places they took; new ones are counted anew.
         let same = live.plan.limits.requests_in_flight == plan.limits.requests_in_flight;
         let gates = if same {
