@@ -107,10 +107,7 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Answers a request of an operator that the shell does not know, if it does.
-    fn admin(
-        &self,
-        request: &Request<Body>,
-    ) -> impl Future<Output = Option<Response<Body>>> + Send {
+    fn admin(&self, request: Request<Body>) -> impl Future<Output = Option<Response<Body>>> + Send {
         let _ = request;
         core::future::ready(None)
     }

@@ -1,5 +1,6 @@
 //! Services that a test scripts, an edge in front of them, and raw sockets to it.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -106,7 +107,8 @@ pub(crate) async fn echo() -> SocketAddr {
     upstream(|request| async move {
         let mut text = format!("{} {}\n", request.method(), request.uri());
         for (name, value) in request.headers() {
-            text.push_str(&format!("{name}: {}\n", value.to_str().unwrap_or("?")));
+            let value = value.to_str().unwrap_or("?");
+            writeln!(text, "{name}: {value}").unwrap();
         }
         Response::new(Full::new(text.into()))
     })
@@ -149,7 +151,9 @@ pub(crate) async fn until(stream: &mut TcpStream, end: &str) -> String {
         let read = tokio::time::timeout(LONG, stream.read(&mut buffer)).await;
         match read.expect("something in time") {
             Ok(0) | Err(_) => break,
-            Ok(count) => text.push_str(&String::from_utf8_lossy(&buffer[..count])),
+            Ok(count) => {
+                text.push_str(&String::from_utf8_lossy(buffer.get(..count).unwrap()));
+            }
         }
     }
     text

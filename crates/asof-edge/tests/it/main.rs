@@ -8,4 +8,5 @@ mod harness;
 mod pass;
 mod reload;
 mod shapes;
+mod tls;
 mod upstreams;

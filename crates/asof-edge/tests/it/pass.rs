@@ -197,3 +197,52 @@ impl hyper::body::Body for Frames {
         std::task::Poll::Ready(self.0.pop_front())
     }
 }
+
+#[tokio::test]
+async fn a_head_has_no_body_and_keeps_the_length() {
+    let running = edge(&service(echo().await, "")).await;
+    let request = "HEAD /x HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let answer = exchange(running.ingress, request).await;
+    assert!(answer.contains("content-length: ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(!answer.contains("content-length: 0"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_edge_itself_says_to_go_on() {
+    let address = upstream(|request| async move {
+        assert!(!request.headers().contains_key("expect"));
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        Response::new(Full::new(body))
+    })
+    .await;
+    let running = edge(&service(address, "")).await;
+    let mut client = TcpStream::connect(running.ingress).await.unwrap();
+    let ask = "POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
+    client.write_all(ask.as_bytes()).await.unwrap();
+    assert!(until(&mut client, "\r\n\r\n").await.starts_with("HTTP/1.1 100"));
+    client.write_all(b"sent").await.unwrap();
+    assert!(until(&mut client, "sent").await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn when_the_client_goes_the_service_is_let_go_too() {
+    let (gone, seen) = tokio::sync::oneshot::channel::<()>();
+    let gone = std::sync::Arc::new(std::sync::Mutex::new(Some(gone)));
+    let address = raw(move |mut stream, _| {
+        let gone = std::sync::Arc::clone(&gone);
+        async move {
+            head(&mut stream).await;
+            // Ends when the other side does.
+            until(&mut stream, "never").await;
+            drop(gone.lock().unwrap().take());
+        }
+    })
+    .await;
+    let running = edge(&service(address, "timeout = '1h'")).await;
+    let mut client = TcpStream::connect(running.ingress).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    drop(client);
+    let seen = tokio::time::timeout(crate::harness::LONG, seen).await;
+    assert!(seen.expect("the connection to the service ends").is_err());
+}

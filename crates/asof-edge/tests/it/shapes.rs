@@ -20,7 +20,7 @@ async fn counted() -> (Running, Arc<AtomicUsize>) {
         async move {
             let path = request.uri().path().to_owned();
             // A body that breaks off ends as an error.
-            let body = request.into_body().collect().await.map(|body| body.to_bytes());
+            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
             let text = format!("{path} {:?}", body.unwrap_or_default());
             Response::new(Full::new(Bytes::from(text)))
         }
