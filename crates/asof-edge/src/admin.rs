@@ -28,7 +28,8 @@ pub(crate) async fn handle<E: Engine>(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let probe = matches!(request.uri().path(), "/healthz" | "/readyz");
-    if let Err(problem) = allowed(shared.admin_token.as_deref(), probe, &request) {
+    let live = shared.live();
+    if let Err(problem) = allowed(live.admin_token.as_deref(), probe, &request) {
         return problem.answer();
     }
     let request = request.map(|body| Body::client(body, limits::BODY_TIMEOUT));
@@ -40,7 +41,7 @@ pub(crate) async fn handle<E: Engine>(
             _ => {}
         }
     }
-    let answered = shared.engine.admin(&request).await;
+    let answered = shared.engine.admin(request).await;
     answered.unwrap_or_else(|| {
         let detail = "there are /healthz, /readyz and /metrics";
         Problem::new(ProblemKind::NoSuchRoute, detail).answer()
@@ -79,7 +80,8 @@ fn allowed<B>(token: Option<&str>, probe: bool, request: &Request<B>) -> Result<
 
 fn readiness<E: Engine>(shared: &Arc<Shared<E>>) -> Response<Body> {
     let mut troubles: Vec<String> = shared.engine.ready().err().into_iter().collect();
-    let plan = Arc::clone(&shared.live().plan);
+    let live = shared.live();
+    let plan = &live.plan;
     let services = plan.services.keys().cloned().map(Target::Service);
     let stores = plan.stores.keys().cloned().map(Target::Store);
     let mut lines = Vec::new();

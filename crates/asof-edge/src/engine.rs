@@ -82,12 +82,12 @@ pub trait Engine: Send + Sync + 'static {
     /// Answers one.
     fn call(&self, call: Call) -> impl Future<Output = Answer> + Send;
 
-    /// Whether it can run by `plan`. Asked before the plan takes effect, at start and at reload.
+    /// Whether such an engine can run by `plan`. Asked before the plan takes effect, at start and at reload.
     ///
     /// # Errors
     ///
     /// Why not, and what to do about it.
-    fn accepts(&self, plan: &Plan) -> Result<(), String> {
+    fn accepts(plan: &Plan) -> Result<(), String> {
         let _ = plan;
         Ok(())
     }
@@ -107,10 +107,7 @@ pub trait Engine: Send + Sync + 'static {
     }
 
     /// Answers a request of an operator that the shell does not know, if it does.
-    fn admin(
-        &self,
-        request: &Request<Body>,
-    ) -> impl Future<Output = Option<Response<Body>>> + Send {
+    fn admin(&self, request: Request<Body>) -> impl Future<Output = Option<Response<Body>>> + Send {
         let _ = request;
         core::future::ready(None)
     }
@@ -205,7 +202,7 @@ impl Engine for PassThrough {
         }
     }
 
-    fn accepts(&self, plan: &Plan) -> Result<(), String> {
+    fn accepts(plan: &Plan) -> Result<(), String> {
         // Letting everybody in where somebody asked for a check would be worse than not starting.
         match &plan.auth {
             Auth::None => Ok(()),

@@ -27,6 +27,6 @@ pub use body::{Body, BodyError};
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
 pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};
-pub use server::{Addresses, Edge, EdgeError, ReloadError, Reloader};
+pub use server::{Addresses, Edge, EdgeError, ReloadError, Reloader, check};
 pub use target::Target;
 pub use upstream::{Forwarder, UpstreamError, UpstreamErrorKind};

@@ -21,7 +21,7 @@ pub(crate) const LIST_MAX: usize = 1024;
 /// Steps from a request to a state value: the first reads the request, the others look up.
 pub(crate) const STATE_STEPS_MAX: usize = 8;
 
-/// Connections at once, over all listeners.
+/// Connections of clients at once, and as many of services.
 pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
 /// Requests from clients at once.
 pub(crate) const REQUESTS_IN_FLIGHT: RangeInclusive<u64> = 1..=1_000_000;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use asof_env::Clock;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -18,7 +18,8 @@ use crate::config::{self, Difference, Effect, Plan, ServiceName};
 use crate::door::{Door, Gates};
 use crate::engine::Engine;
 use crate::limits;
-use crate::listen::{self, Listener, tls};
+use crate::listen::tls::{self, Acceptor};
+use crate::listen::{self, Listener};
 use crate::metrics::Metrics;
 use crate::upstream::Forwarder;
 
@@ -29,8 +30,8 @@ pub enum EdgeError {
     Refused(String),
     /// The certificate or key cannot be used.
     Tls(io::Error),
-    /// The file with the operators' token cannot be used.
-    AdminToken(PathBuf, io::Error),
+    /// The file with a token cannot be used.
+    Token(PathBuf, io::Error),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
 }
@@ -40,7 +41,7 @@ impl fmt::Display for EdgeError {
         match self {
             Self::Refused(why) => f.write_str(why),
             Self::Tls(error) => write!(f, "TLS: {error}"),
-            Self::AdminToken(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Token(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
         }
     }
@@ -51,8 +52,8 @@ impl core::error::Error for EdgeError {}
 /// Why a plan was not gone over to. Nothing has changed then.
 #[derive(Debug)]
 pub enum ReloadError {
-    /// The engine cannot run by it: why, and what to do.
-    Refused(String),
+    /// An edge would not start by it either.
+    Refused(EdgeError),
     /// These take effect only with a restart.
     NeedsRestart(Vec<Difference>),
 }
@@ -60,7 +61,7 @@ pub enum ReloadError {
 impl fmt::Display for ReloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused(error) => error.fmt(f),
             Self::NeedsRestart(differences) => {
                 f.write_str("nothing was changed, since this takes a restart:")?;
                 differences.iter().try_for_each(|difference| write!(f, " {difference};"))
@@ -81,9 +82,10 @@ pub(crate) struct Shared<E> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Turns true when the edge stops.
     pub(crate) stopping: watch::Receiver<bool>,
-    pub(crate) admin_token: Option<String>,
     pub(crate) header_bytes: usize,
     live: ArcSwap<Live>,
+    /// Shared by the listeners that speak TLS.
+    tls: Option<Arc<ArcSwap<Acceptor>>>,
     /// One reload at a time.
     reloading: Mutex<()>,
 }
@@ -93,11 +95,12 @@ pub(crate) struct Shared<E> {
 pub(crate) struct Live {
     pub(crate) plan: Arc<Plan>,
     pub(crate) gates: Arc<Gates>,
+    pub(crate) admin_token: Option<String>,
 }
 
 impl<E> Shared<E> {
-    pub(crate) fn live(&self) -> Guard<Arc<Live>> {
-        self.live.load()
+    pub(crate) fn live(&self) -> Arc<Live> {
+        self.live.load_full()
     }
 }
 
@@ -119,6 +122,8 @@ pub struct Edge<E> {
     listeners: Vec<Listener>,
     addresses: Addresses,
     stop: watch::Sender<bool>,
+    /// Stops the admin listener, which is there until the others have ended.
+    stop_admin: watch::Sender<bool>,
 }
 
 impl<E: Engine> Edge<E> {
@@ -137,10 +142,11 @@ impl<E: Engine> Edge<E> {
         let metrics = Metrics::new();
         let forwarder = Forwarder::new(metrics.clone(), stopping.clone());
         let engine = engine(forwarder.clone());
-        engine.accepts(&plan).map_err(EdgeError::Refused)?;
-        let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
-        let admin_token = plan.admin_token_file.as_deref().map(admin_token).transpose()?;
-        let (listeners, addresses) = open(&plan, acceptor.as_ref()).await?;
+        let Material { acceptor, admin_token } = material::<E>(&plan)?;
+        let tls = acceptor.map(|acceptor| Arc::new(ArcSwap::from_pointee(acceptor)));
+        let (stop_admin, stopping_admin) = watch::channel(false);
+        let stops = [stopping.clone(), stopping_admin];
+        let (listeners, addresses) = open(&plan, tls.as_ref(), &stops).await?;
         let mut registry = Registry::with_prefix("asof");
         metrics.register(&mut registry);
         engine.register(&mut registry);
@@ -155,12 +161,12 @@ impl<E: Engine> Edge<E> {
             registry,
             clock,
             stopping,
-            admin_token,
             header_bytes: plan.limits.header_bytes,
-            live: ArcSwap::from_pointee(Live { plan, gates }),
+            live: ArcSwap::from_pointee(Live { plan, gates, admin_token }),
+            tls,
             reloading: Mutex::new(()),
         };
-        Ok(Self { shared: Arc::new(shared), listeners, addresses, stop })
+        Ok(Self { shared: Arc::new(shared), listeners, addresses, stop, stop_admin })
     }
 
     /// Where it listens.
@@ -175,18 +181,48 @@ impl<E: Engine> Edge<E> {
 
     /// Accepts connections until `shutdown`; then lets requests under way end, within a bound.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let mut tasks = JoinSet::new();
+        let (mut tasks, mut admin) = (JoinSet::new(), JoinSet::new());
         for listener in self.listeners {
+            let tasks = if listener.door == Door::Admin { &mut admin } else { &mut tasks };
             tasks.spawn(listen::run(listener, Arc::clone(&self.shared)));
         }
         shutdown.await;
         self.stop.send_replace(true);
         while tasks.join_next().await.is_some() {}
+        self.stop_admin.send_replace(true);
+        while admin.join_next().await.is_some() {}
     }
 }
 
-fn admin_token(path: &Path) -> Result<String, EdgeError> {
-    let refused = |error| EdgeError::AdminToken(path.to_owned(), error);
+/// What a plan names and is read at the start.
+struct Material {
+    acceptor: Option<Acceptor>,
+    admin_token: Option<String>,
+}
+
+/// Whether an edge with this engine would start by `plan`, its listeners aside: that every file
+/// which the plan names is there and good.
+///
+/// # Errors
+///
+/// Why it would not.
+pub fn check<E: Engine>(plan: &Plan) -> Result<(), EdgeError> {
+    material::<E>(plan).map(drop)
+}
+
+fn material<E: Engine>(plan: &Plan) -> Result<Material, EdgeError> {
+    E::accepts(plan).map_err(EdgeError::Refused)?;
+    let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
+    let admin_token = plan.admin_token_file.as_deref().map(token).transpose()?;
+    plan.stores.values().filter_map(|store| store.token_file.as_deref()).try_for_each(|path| {
+        // The engine sends it; here it only must be there.
+        token(path).map(drop)
+    })?;
+    Ok(Material { acceptor, admin_token })
+}
+
+fn token(path: &Path) -> Result<String, EdgeError> {
+    let refused = |error| EdgeError::Token(path.to_owned(), error);
     let text = config::read_bounded(path, limits::TOKEN_BYTES_MAX).map_err(refused)?;
     let token = text.trim();
     if token.len() < 16 {
@@ -198,9 +234,12 @@ fn admin_token(path: &Path) -> Result<String, EdgeError> {
 /// Opens every listener of `plan`, or none.
 async fn open(
     plan: &Plan,
-    acceptor: Option<&tls::Acceptor>,
+    acceptor: Option<&Arc<ArcSwap<Acceptor>>>,
+    [stopping, stopping_admin]: &[watch::Receiver<bool>; 2],
 ) -> Result<(Vec<Listener>, Addresses), EdgeError> {
+    // Services have places of their own: what clients wait for must be able to call others.
     let places = Arc::new(Semaphore::new(plan.limits.connections));
+    let egress_places = Arc::new(Semaphore::new(plan.limits.connections));
     let admin_places = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS_MAX));
     let mut listeners = Vec::new();
     let mut listen = async |door: Door, address: SocketAddr, places: &Arc<Semaphore>| {
@@ -211,7 +250,8 @@ async fn open(
         let secured = door == Door::Ingress || !address.ip().is_loopback();
         let tls = acceptor.filter(|_| secured).cloned();
         tracing::info!(listener = door.as_str(), address = %bound, tls = tls.is_some(), "listening");
-        listeners.push(Listener { door, socket, tls, places: Arc::clone(places) });
+        let stopping = if door == Door::Admin { stopping_admin } else { stopping }.clone();
+        listeners.push(Listener { door, socket, tls, places: Arc::clone(places), stopping });
         Ok::<_, EdgeError>(bound)
     };
     let ingress = listen(Door::Ingress, plan.listen, &places).await?;
@@ -219,7 +259,7 @@ async fn open(
     let mut egress = BTreeMap::new();
     for (name, service) in &plan.services {
         if let Some(address) = service.egress {
-            let bound = listen(Door::Egress(name.clone()), address, &places).await?;
+            let bound = listen(Door::Egress(name.clone()), address, &egress_places).await?;
             egress.insert(name.clone(), bound);
         }
     }
@@ -247,7 +287,8 @@ impl<E: Engine> Reloader<E> {
         if !restarts.is_empty() {
             return Err(ReloadError::NeedsRestart(restarts));
         }
-        shared.engine.accepts(&plan).map_err(ReloadError::Refused)?;
+        let Material { acceptor, admin_token } =
+            material::<E>(&plan).map_err(ReloadError::Refused)?;
         // Requests under way keep the places they took; new ones are counted anew.
         let same = live.plan.limits.requests_in_flight == plan.limits.requests_in_flight;
         let gates = if same {
@@ -258,7 +299,11 @@ impl<E: Engine> Reloader<E> {
         let plan = Arc::new(plan);
         shared.forwarder.reload(&plan);
         shared.engine.reload(&plan);
-        shared.live.store(Arc::new(Live { plan, gates }));
+        shared.live.store(Arc::new(Live { plan, gates, admin_token }));
+        // A certificate is renewed in its file, which no setting shows.
+        if let (Some(tls), Some(acceptor)) = (&shared.tls, acceptor) {
+            tls.store(Arc::new(acceptor));
+        }
         shared.metrics.reloads.inc();
         for difference in &differences {
             tracing::info!(%difference, "reloaded");

@@ -126,3 +126,7 @@ fn unknown(name: &str) -> Problem {
     );
     Problem::new(ProblemKind::NoSuchTarget, detail)
 }
+
+#[cfg(test)]
+#[path = "target_tests.rs"]
+mod tests;

@@ -6,9 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
-    completions::Completions, delete::Delete, demo::Demo, diff::Diff, get::Get, history::History,
-    import::ImportCommand, log::Log, ls::Ls, pin::PinCommand, put::Put, restore::Restore,
-    serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
+    completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, get::Get,
+    history::History, import::ImportCommand, log::Log, ls::Ls, pin::PinCommand, put::Put,
+    restore::Restore, serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand,
+    verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -65,6 +66,7 @@ pub(crate) struct GlobalArgs {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     Serve(Serve),
+    Edge(Edge),
     Get(Get),
     Ls(Ls),
     History(History),

@@ -17,6 +17,8 @@ fn what_the_help_teaches_can_be_said() {
     for line in [
         "serve",
         "serve --data d --listen 127.0.0.1:0 --config f --check --tls-terminated-elsewhere",
+        "edge --config f",
+        "edge --config f --check --log warn --log-format json",
         "get prices usd",
         "get prices usd --as-of 2026-11-01T00:00:00Z --preview",
         "--json get prices usd",
@@ -94,6 +96,8 @@ fn what_makes_no_sense_is_refused() {
         "token create t --role king",
         "restore",
         "serve --listen here",
+        "edge",
+        "edge --config f --log-format xml",
         "completions cmd",
     ] {
         assert!(parse(line).is_err(), "{line}");

@@ -172,17 +172,13 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Whether an earlier route takes all that this one is for, or the two cannot stand together.
+    /// Whether no earlier route takes all that this one is for.
     fn reached(&self, path: &str, service: &Service, nth: usize, route: &Route) {
         for method in &route.methods {
             let mut earlier = service.routes.iter().take(nth).enumerate();
             let before = earlier.find(|(_, earlier)| {
-                let mut both = matchit::Router::new();
-                // Of two patterns of one shape the library takes only one.
                 earlier.methods.contains(method)
-                    && both.insert(earlier.path.as_str(), ()).is_ok()
-                    && (both.insert(route.path.as_str(), ()).is_err()
-                        || covers(earlier.path.as_str(), route.path.as_str()))
+                    && covers(earlier.path.as_str(), route.path.as_str())
             });
             if let Some((before, _)) = before {
                 let why = format!(
@@ -216,10 +212,19 @@ impl Checker<'_, '_> {
     }
 }
 
-/// Whether all that `below` matches is taken by `above`, which ends in a catch-all.
+/// Whether `above` matches all paths that `below` does.
 fn covers(above: &str, below: &str) -> bool {
-    let Some((head, _)) = above.split_once("{*") else {
-        return false;
-    };
-    !head.contains('{') && below.len() > head.len() && below.starts_with(head)
+    let is_parameter = |part: &str| part.starts_with('{') && part.ends_with('}');
+    let (mut above, mut below) = (above.split('/'), below.split('/'));
+    loop {
+        return match (above.next(), below.next()) {
+            (None, None) => true,
+            // It takes all that follows, of which there must be something.
+            (Some(catch), Some(part)) if catch.starts_with("{*") => !part.is_empty(),
+            (Some(_), Some(part)) if part.starts_with("{*") => false,
+            (Some(one), Some(part)) if is_parameter(one) && !part.is_empty() => continue,
+            (Some(word), Some(part)) if word == part => continue,
+            _ => false,
+        };
+    }
 }

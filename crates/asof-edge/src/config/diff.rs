@@ -61,15 +61,17 @@ impl Plan {
 }
 
 fn difference(setting: String, before: Option<String>, after: Option<String>) -> Difference {
-    let effect = if needs_restart(&setting) { Effect::Restart } else { Effect::Reload };
+    // Certificate and key may be others, but TLS cannot begin or end on an open listener.
+    let tls = setting.starts_with("tls.") && (before.is_none() || after.is_none());
+    let restart = tls || needs_restart(&setting);
+    let effect = if restart { Effect::Restart } else { Effect::Reload };
     Difference { setting, before, after, effect }
 }
 
 /// Listeners are opened once, and what bounds their connections with them.
 fn needs_restart(setting: &str) -> bool {
-    let whole = ["listen", "admin", "admin_token_file", "tls_terminated_elsewhere"];
+    let whole = ["listen", "admin", "tls_terminated_elsewhere"];
     whole.contains(&setting)
-        || setting.starts_with("tls.")
         || setting == "limits.connections"
         || setting == "limits.header_bytes"
         || (setting.starts_with("services.") && setting.ends_with(".egress"))

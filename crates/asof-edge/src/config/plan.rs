@@ -49,7 +49,7 @@ pub struct Tls {
 /// Bounds on what clients may do and on what is held for them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Connections at once, over all listeners but the admin's.
+    /// Connections of clients at once; services have as many of their own.
     pub connections: usize,
     /// Requests of clients at once; beyond, load is shed.
     pub requests_in_flight: usize,

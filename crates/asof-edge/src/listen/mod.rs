@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
@@ -33,16 +34,19 @@ use crate::{admin, limits};
 pub(crate) struct Listener {
     pub(crate) door: Door,
     pub(crate) socket: TcpListener,
-    pub(crate) tls: Option<Acceptor>,
-    /// Places for connections; the listeners for requests share them.
+    pub(crate) tls: Option<Arc<ArcSwap<Acceptor>>>,
+    /// Places for connections; listeners of one kind share them.
     pub(crate) places: Arc<Semaphore>,
+    /// Turns true when it is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// Accepts until the edge stops; then lets what is under way end, within a bound.
 pub(crate) async fn run<E: Engine>(listener: Listener, shared: Arc<Shared<E>>) {
-    let mut stopping = shared.stopping.clone();
+    let mut stopping = listener.stopping;
     let mut tasks = JoinSet::new();
-    let connection = Connection { door: listener.door, tls: listener.tls, shared };
+    let connection =
+        Connection { door: listener.door, tls: listener.tls, stopping: stopping.clone(), shared };
     loop {
         let (stream, peer, place) = tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => break,
@@ -91,14 +95,19 @@ async fn accept(
 #[derive(Debug)]
 struct Connection<E> {
     door: Door,
-    tls: Option<Acceptor>,
+    tls: Option<Arc<ArcSwap<Acceptor>>>,
+    stopping: watch::Receiver<bool>,
     shared: Arc<Shared<E>>,
 }
 
 impl<E> Clone for Connection<E> {
     fn clone(&self) -> Self {
-        let shared = Arc::clone(&self.shared);
-        Self { door: self.door.clone(), tls: self.tls.clone(), shared }
+        Self {
+            door: self.door.clone(),
+            tls: self.tls.clone(),
+            stopping: self.stopping.clone(),
+            shared: Arc::clone(&self.shared),
+        }
     }
 }
 
@@ -113,7 +122,8 @@ impl<E: Engine> Connection<E> {
         }
         match &self.tls {
             None => self.speak(stream, Peer { address, tls: false }).await,
-            Some(Acceptor(acceptor)) => {
+            Some(acceptor) => {
+                let Acceptor(acceptor) = (**acceptor.load()).clone();
                 match timeout(limits::HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => self.speak(stream, Peer { address, tls: true }).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
@@ -149,7 +159,7 @@ impl<E: Engine> Connection<E> {
         stream.set_write_timeout(Some(limits::WRITE_TIMEOUT));
         let stream = TokioIo::new(Box::pin(stream));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
-        let mut stopping = self.shared.stopping.clone();
+        let mut stopping = self.stopping.clone();
         let mut seen = 0;
         let mut ending = false;
         loop {

@@ -86,7 +86,7 @@ async fn dial(instance: &Arc<Instance>) -> Result<Sender, DialError> {
                 failed = DialError::new(UpstreamErrorKind::Connect, format!("{address}: {error}"));
             }
             Err(_) => {
-                failed = DialError::new(UpstreamErrorKind::ConnectTimeout, address.to_string())
+                failed = DialError::new(UpstreamErrorKind::ConnectTimeout, address.to_string());
             }
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod completions;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod edge;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
@@ -35,6 +36,7 @@ use crate::failure::{Exit, Failure};
 pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failure> {
     match command {
         Command::Serve(command) => command.run(context),
+        Command::Edge(command) => command.run(context),
         Command::Get(command) => command.run(context),
         Command::Ls(command) => command.run(context),
         Command::History(command) => command.run(context),

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod commands;
+mod edge;
 mod harness;
 mod import;
 mod operate;
