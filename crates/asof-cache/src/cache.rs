@@ -292,10 +292,10 @@ impl Cache {
     /// A late one drops what was stored of its call, and all that was made of it.
     pub fn arrive(&self, id: CallId, nonce: u64, service: &str) -> Arrival {
         let arrival = self.executions().arrive(id, nonce, service);
-        if let Arrival::Late(Some(key)) = arrival
+        if let Arrival::Late(Some(call)) = &arrival
             && self.rules.hold(Rule::LateCallsDrop)
         {
-            self.drop_with_ancestors(&[key]);
+            self.drop_with_ancestors(&[call.key()]);
         }
         arrival
     }
@@ -330,7 +330,7 @@ impl Cache {
         let mut executions = self.executions();
         let (fact, since) = executions.finish(id, answer)?;
         let kept = self.insert(call, fact, since)?;
-        executions.stored(id, call.key());
+        executions.stored(id, call);
         Ok(kept)
     }
 

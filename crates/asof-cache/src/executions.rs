@@ -69,8 +69,8 @@ pub enum Arrival {
         /// What is led above the new call.
         line: Option<Arc<Line>>,
     },
-    /// It came after the answer: what was stored of this call is not to be trusted.
-    Late(Option<CallKey>),
+    /// It came after the answer: what was stored of this call, if anything, is not to be trusted.
+    Late(Option<Arc<Call>>),
     /// Nobody here knows of such an execution.
     Unknown,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Executions {
     running: HashMap<CallId, Running>,
     by_service: HashMap<Box<str>, HashSet<CallId>>,
     /// With its nonce, and its call if a result of it was stored.
-    finished: HashMap<CallId, (u64, Option<CallKey>)>,
+    finished: HashMap<CallId, (u64, Option<Arc<Call>>)>,
     finished_in_order: VecDeque<CallId>,
     rules: Rules,
 }
@@ -129,7 +129,7 @@ impl Executions {
             return Arrival::Input { slot, at, line };
         }
         match self.finished.get(&id) {
-            Some((known, key)) if *known == nonce => Arrival::Late(*key),
+            Some((known, call)) if *known == nonce => Arrival::Late(call.clone()),
             _ => Arrival::Unknown,
         }
     }
@@ -172,9 +172,9 @@ impl Executions {
     }
 
     /// A result of a finished execution was stored.
-    pub(crate) fn stored(&mut self, id: CallId, call: CallKey) {
+    pub(crate) fn stored(&mut self, id: CallId, call: &Arc<Call>) {
         if let Some((_, stored)) = self.finished.get_mut(&id) {
-            *stored = Some(call);
+            *stored = Some(Arc::clone(call));
         }
     }
 

@@ -56,7 +56,11 @@ pub enum Input {
 }
 
 /// True always: what an answer without inputs is.
-pub(crate) fn always() -> Validity {
+///
+/// # Panics
+///
+/// Never: the first moment is before the last.
+pub fn always() -> Validity {
     Validity::through(Timestamp::MIN, Timestamp::MAX).expect("the first moment is not the last")
 }
 

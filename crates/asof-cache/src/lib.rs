@@ -31,7 +31,7 @@ pub use changes::{Begun, ChangeIndex, Fingerprint, KeyRange, Reach, Seen, SpaceI
 pub use content::{Content, ContentHash};
 pub use entry::Contradiction;
 pub use executions::{Arrival, CallId, Observed, Slot, Start, TooMany};
-pub use fact::{Fact, Input, Trace};
+pub use fact::{Fact, Input, Trace, always};
 pub use flights::{Line, Ticket};
 pub use outcome::{Bypass, Outcome, Unstorable};
 pub use rules::{Rule, Rules};

@@ -58,6 +58,8 @@ pub enum Unstorable {
     Write,
     /// The answer sets a cookie.
     SetCookie,
+    /// The body is coded, though the service was not asked to.
+    Coded,
     /// An error status other than a recorded 404 or 410.
     Status,
     /// The body broke off, or the exchange was cancelled.
@@ -137,6 +139,7 @@ impl Unstorable {
             Self::Contagion => "unstorable-contagion",
             Self::Write => "unstorable-write",
             Self::SetCookie => "unstorable-set-cookie",
+            Self::Coded => "unstorable-coded",
             Self::Status => "unstorable-status",
             Self::Truncated => "unstorable-truncated",
             Self::Unfinished => "unstorable-unfinished",

@@ -59,6 +59,11 @@ impl Body {
         Self(Kind::Whole((!bytes.is_empty()).then_some(bytes)))
     }
 
+    /// These bytes, and then the rest.
+    pub(crate) fn whole_then(head: Bytes, rest: Self) -> Self {
+        Self::boxed(Then { head: Some(head), rest })
+    }
+
     /// Any other body.
     pub fn boxed<B>(body: B) -> Self
     where
@@ -123,6 +128,32 @@ impl hyper::body::Body for Body {
             Kind::Upstream(answered) => answered.paced.incoming.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
+    }
+}
+
+/// A body of which the beginning was read already.
+#[derive(Debug)]
+struct Then {
+    head: Option<Bytes>,
+    rest: Body,
+}
+
+impl hyper::body::Body for Then {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.head.take() {
+            Some(head) => Poll::Ready(Some(Ok(Frame::data(head)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.head.is_none() && self.rest.is_end_stream()
     }
 }
 

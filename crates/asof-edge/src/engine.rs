@@ -148,30 +148,30 @@ impl PassThrough {
             }
         }
         if !headers.contains_key(&headers::TRACEPARENT) {
-            headers.insert(&headers::TRACEPARENT, self.traceparent());
+            headers.insert(&headers::TRACEPARENT, traceparent(&*self.random));
         }
         headers::set_depth(headers, call.depth);
     }
+}
 
-    /// A trace of its own, not sampled.
-    fn traceparent(&self) -> HeaderValue {
-        let mut ids = [0; 24];
-        self.random.fill(&mut ids);
-        let mut text = String::with_capacity(55);
-        text.push_str("00-");
-        for (nth, byte) in ids.iter().enumerate() {
-            use core::fmt::Write as _;
-            let separator = if nth == 16 { "-" } else { "" };
-            // Writing to a string does not fail.
-            let _ = write!(text, "{separator}{byte:02x}");
-        }
-        text.push_str("-00");
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+/// A trace of its own, not sampled (W3C Trace Context).
+pub(crate) fn traceparent(random: &dyn Random) -> HeaderValue {
+    let mut ids = [0; 24];
+    random.fill(&mut ids);
+    let mut text = String::with_capacity(55);
+    text.push_str("00-");
+    for (nth, byte) in ids.iter().enumerate() {
+        use core::fmt::Write as _;
+        let separator = if nth == 16 { "-" } else { "" };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{separator}{byte:02x}");
     }
+    text.push_str("-00");
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Says who asked (RFC 7239), in place of what the client claims.
-fn forwarded(headers: &mut http::HeaderMap, peer: &SocketAddr, tls: bool) {
+pub(crate) fn forwarded(headers: &mut http::HeaderMap, peer: &SocketAddr, tls: bool) {
     let node = match peer.ip() {
         core::net::IpAddr::V4(ip) => ip.to_string(),
         core::net::IpAddr::V6(ip) => format!("\"[{ip}]\""),

@@ -10,6 +10,7 @@
 
 mod admin;
 mod body;
+mod caching;
 pub mod config;
 mod door;
 mod engine;
@@ -24,6 +25,7 @@ mod target;
 mod upstream;
 
 pub use body::{Body, BodyError};
+pub use caching::Caching;
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
 pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};

@@ -112,3 +112,9 @@ pub(crate) const RETRY_AFTER_S: u32 = 1;
 const _: () = assert!(EJECTION_MIN.as_millis() <= EJECTION_MAX.as_millis());
 const _: () = assert!(RESOLVE_TIMEOUT.as_millis() <= RESOLVE_INTERVAL.as_millis());
 const _: () = assert!(IDLE_CONNECTIONS_MAX <= UPSTREAM_IN_FLIGHT_MAX);
+
+/// How long a request waits for the edge to come to its session's last write.
+pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
+
+/// Longest shadow executions under way: beyond, hits are not compared.
+pub(crate) const SHADOWS_MAX: usize = 16;

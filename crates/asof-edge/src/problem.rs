@@ -51,6 +51,12 @@ kinds! {
     NoSuchTarget = MISDIRECTED_REQUEST, "There is no such service or store here";
     /// The service cannot be reached, or what it answered is no HTTP.
     BadGateway = BAD_GATEWAY, "The service cannot be reached";
+    /// The moment is not known here yet: ask for an earlier one, or later.
+    NotYetClosed = CONFLICT, "The moment is not closed yet";
+    /// The moment is no longer kept.
+    BelowFloor = GONE, "The moment is no longer kept";
+    /// An operator keeps the system below the moment.
+    AboveCap = CONFLICT, "The moment is above the cap";
     /// More is asked than can be done: ask again later.
     Overloaded = SERVICE_UNAVAILABLE, "More is asked than can be done";
     /// It cannot be done now: ask again later.

@@ -12,7 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("asof-cache", &["asof-time"]),
     ("asof-api", &["asof-time"]),
     ("asof-client", &["asof-api", "asof-time"]),
-    ("asof-edge", &["asof-env"]),
+    ("asof-edge", &["asof-api", "asof-cache", "asof-client", "asof-env", "asof-time"]),
     ("asof-server", &["asof-api", "asof-env", "asof-store", "asof-time"]),
     (
         "asof",

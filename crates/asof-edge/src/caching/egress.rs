@@ -1,0 +1,213 @@
+//! The calls that services make: inputs of the executions on whose behalf they are made.
+
+use std::sync::Arc;
+
+use asof_api::headers as wire;
+use asof_cache::{Arrival, Bypass, Call as CacheCall, CallId, Line, Observed, Slot, Unstorable};
+use http::{HeaderMap, Method, Request, Response};
+
+use super::context::{Carried, carried};
+use super::ingress::{answer, bounded};
+use super::origin::Read;
+use super::root::Root;
+use super::{Inner, canonical, reply};
+use crate::body::Body;
+use crate::config::{Mode, ServiceName, StoreName};
+use crate::engine::{Answer, Call, Outcome};
+use crate::headers;
+use crate::problem::{Problem, ProblemKind};
+use crate::target::Target;
+
+/// The execution that a call belongs to, and its place among that one's inputs.
+struct Parent {
+    id: CallId,
+    slot: Slot,
+    line: Option<Arc<Line>>,
+    root: Arc<Root>,
+    depth: u32,
+}
+
+impl Inner {
+    /// Answers a call of `from`.
+    pub(crate) async fn egress(self: &Arc<Self>, from: ServiceName, call: Call) -> Answer {
+        let Some(parent) = self.parent(&from, call.request.headers()) else {
+            return self.without(call, Bypass::NoContext).await;
+        };
+        if parent.depth >= call.plan.limits.call_depth {
+            let detail = format!("calls are nested more than {} deep", parent.depth);
+            return Answer::problem(&Problem::new(ProblemKind::Loop, detail), Outcome::REFUSED);
+        }
+        let answer = match &call.target {
+            Target::Store(name) => {
+                let name = name.clone();
+                self.store_call(&parent, &name, call.request).await
+            }
+            Target::Service(name) => {
+                let name = name.clone();
+                self.service_call(&parent, &name, call.request).await
+            }
+        };
+        answer.unwrap_or_else(|problem| Answer::problem(&problem, Outcome::UPSTREAM_FAILED))
+    }
+
+    /// The execution on whose behalf a service calls. Where that is not known, any execution of
+    /// the service may be the one, and none of them is kept.
+    fn parent(&self, from: &ServiceName, headers: &HeaderMap) -> Option<Parent> {
+        let token = match carried(headers) {
+            Carried::Token(token) if token.edge == self.edge => token,
+            Carried::Several(tokens) => {
+                for token in tokens.into_iter().filter(|token| token.edge == self.edge) {
+                    self.cache.taint(token.call, Unstorable::LeakedContext);
+                }
+                self.stranger(from, "several contexts");
+                return None;
+            }
+            Carried::Nothing => {
+                self.stranger(from, "no context");
+                return None;
+            }
+            Carried::Token(_) => {
+                self.stranger(from, "a context of another edge");
+                return None;
+            }
+        };
+        match self.cache.arrive(token.call, token.nonce, from.as_str()) {
+            Arrival::Input { slot, line, .. } => {
+                let running = self.running().get(&token.call).cloned();
+                let (root, depth) = running?;
+                Some(Parent { id: token.call, slot, line, root, depth: depth + 1 })
+            }
+            Arrival::Late(stored) => {
+                self.metrics.late.inc();
+                tracing::warn!(service = %from, stored = stored.is_some(), "a call came after the answer");
+                let routes = self.routes.load();
+                let route = stored.and_then(|call| {
+                    routes.all().find(|known| known.digest == call.route).cloned()
+                });
+                if let Some(known) = route {
+                    self.quarantine(&known, "its service called out after it had answered");
+                }
+                None
+            }
+            Arrival::Unknown => {
+                self.stranger(from, "a context that nobody gave it");
+                None
+            }
+        }
+    }
+
+    fn stranger(&self, from: &ServiceName, what: &str) {
+        self.metrics.strangers.inc();
+        tracing::debug!(service = %from, what, "a call belongs to no known execution");
+        self.cache.taint_service(from.as_str());
+    }
+
+    fn settle(
+        &self,
+        parent: &Parent,
+        call: Arc<CacheCall>,
+        fact: Result<asof_cache::Fact, Unstorable>,
+    ) {
+        let observed = Observed { key: call.key(), call, fact };
+        self.cache.settle(parent.id, parent.slot, &observed);
+    }
+
+    async fn service_call(
+        self: &Arc<Self>,
+        parent: &Parent,
+        name: &ServiceName,
+        mut request: Request<Body>,
+    ) -> Result<Answer, Problem> {
+        let root = &parent.root;
+        let known =
+            root.routes.find(name.as_str(), request.method(), request.uri().path()).cloned();
+        let Some(known) = known.filter(|known| known.route.mode != Mode::Off) else {
+            let why = if may_write(request.method()) {
+                Unstorable::Write
+            } else {
+                Unstorable::NoValidity
+            };
+            self.cache.taint(parent.id, why);
+            headers::strip_context(request.headers_mut());
+            request.headers_mut().remove(http::header::HOST);
+            let mut response = self.pass(root, name, request, why, parent.depth).await?;
+            headers::strip_context(response.headers_mut());
+            self.metrics.count(name.as_str(), Bypass::RouteOff.as_str());
+            return Ok(answer(response, Bypass::RouteOff.as_str()));
+        };
+        let (parts, body) = request.into_parts();
+        let body = bounded(body, root.plan.limits.body_bytes).await?;
+        let (state, _) = self.states(root, &known.route.state).await;
+        let call = canonical::call(&known, &parts.method, &parts.uri, &parts.headers, state, body);
+        let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
+        self.settle(parent, call, served.fact.clone());
+        let outcome = served.outcome.as_str();
+        self.metrics.count(name.as_str(), outcome);
+        Ok(answer(headless(&parts.method, reply::inward(served)), outcome))
+    }
+
+    async fn store_call(
+        self: &Arc<Self>,
+        parent: &Parent,
+        name: &StoreName,
+        request: Request<Body>,
+    ) -> Result<Answer, Problem> {
+        let root = &parent.root;
+        if !root.epochs.contains_key(name) {
+            self.cache.taint(parent.id, Unstorable::UndeclaredStore);
+            let detail =
+                format!("the route that this request came by does not declare the store `{name}`");
+            return Err(Problem::new(ProblemKind::Forbidden, detail));
+        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let query = uri.query().unwrap_or_default();
+        let reads = matches!(method, Method::GET | Method::HEAD);
+        let moment = request.headers().contains_key(&wire::AS_OF)
+            || request.headers().contains_key(&wire::ACCEPT_DATETIME);
+        if !reads || moment || Read::of(uri.path(), query).is_none() {
+            return self.store_pass(parent, name, request, reads).await;
+        }
+        let call = canonical::read(name.as_str(), uri.path(), query);
+        let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
+        self.settle(parent, call, served.fact.clone());
+        let outcome = served.outcome.as_str();
+        self.metrics.count(name.as_str(), outcome);
+        Ok(answer(headless(&method, reply::inward(served)), outcome))
+    }
+
+    /// What is not cached goes to the store as it is; a read of it still sees the one moment.
+    async fn store_pass(
+        self: &Arc<Self>,
+        parent: &Parent,
+        name: &StoreName,
+        mut request: Request<Body>,
+        reads: bool,
+    ) -> Result<Answer, Problem> {
+        let root = &parent.root;
+        let why = if reads { Unstorable::NoValidity } else { Unstorable::Write };
+        self.cache.taint(parent.id, why);
+        let headers = request.headers_mut();
+        headers::strip_context(headers);
+        headers.remove(http::header::HOST);
+        let target = Target::Store(name.clone());
+        let mut response =
+            self.forwarder.forward(&target, request).await.map_err(|error| error.problem())?;
+        if let Some(token) = response.headers().get(&wire::ASOF_TOKEN) {
+            let token = token.to_str().ok().and_then(|text| text.parse().ok());
+            token.into_iter().for_each(|token| root.wrote(token));
+        }
+        headers::strip_context(response.headers_mut());
+        self.metrics.count(name.as_str(), Bypass::Method.as_str());
+        Ok(answer(response, Bypass::Method.as_str()))
+    }
+}
+
+/// Whether a method is one that may change something (RFC 9110, 9.2.1).
+fn may_write(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
+}
+
+/// The head alone, where that is what was asked for.
+fn headless(method: &Method, response: Response<Body>) -> Response<Body> {
+    if *method == Method::HEAD { response.map(|_| Body::empty()) } else { response }
+}

@@ -1,0 +1,50 @@
+//! What the engine counts.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+/// The counters of the engine. Labels are words of the configuration and names of outcomes.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    /// Calls by what became of them: of clients and of services alike.
+    pub(crate) outcomes: Family<OutcomeLabels, Counter>,
+    /// Calls that services executed.
+    pub(crate) executions: Counter,
+    /// Reads that stores were asked.
+    pub(crate) reads: Counter,
+    /// Of these, conditional ones that were answered with "unchanged".
+    pub(crate) unchanged: Counter,
+    /// Routes that were held back.
+    pub(crate) quarantines: Counter,
+    /// Calls that came without a context, or with one of somebody else.
+    pub(crate) strangers: Counter,
+    /// Calls that came after the answer.
+    pub(crate) late: Counter,
+}
+
+/// Whom a call was for, and what became of it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub(crate) struct OutcomeLabels {
+    pub(crate) target: String,
+    pub(crate) outcome: &'static str,
+}
+
+impl Figures {
+    pub(crate) fn count(&self, target: &str, outcome: &'static str) {
+        let labels = OutcomeLabels { target: target.to_owned(), outcome };
+        self.outcomes.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        registry.register("edge_calls", "Calls, by outcome", self.outcomes.clone());
+        registry.register("edge_executions", "Calls executed by services", self.executions.clone());
+        registry.register("edge_store_reads", "Reads asked of stores", self.reads.clone());
+        let unchanged = self.unchanged.clone();
+        registry.register("edge_store_unchanged", "Reads answered with unchanged", unchanged);
+        registry.register("edge_quarantines", "Routes held back", self.quarantines.clone());
+        registry.register("edge_strangers", "Calls without their context", self.strangers.clone());
+        registry.register("edge_late_calls", "Calls after the answer", self.late.clone());
+    }
+}

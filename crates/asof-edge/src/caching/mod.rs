@@ -1,0 +1,229 @@
+//! The engine that caches: it resolves the context at the root of a request tree, records what
+//! services read below it, and lets the cache decide.
+//!
+//! A request of a client comes in at `ingress`; the calls that services make on its behalf come
+//! in at `egress`, with the context that they were given. Both end in `serve`, which has the
+//! cache say what is to be done; `execute` has a service answer, `origin` a store.
+
+mod canonical;
+mod clock;
+mod context;
+mod egress;
+mod execute;
+mod explain;
+mod figures;
+mod ingress;
+mod origin;
+mod reply;
+mod report;
+mod root;
+mod routes;
+mod serve;
+mod stores;
+mod trust;
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use arc_swap::ArcSwap;
+use asof_cache::{Cache, CallId, Settings};
+use asof_env::{Clock, Random};
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::{Frame, SizeHint};
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+
+use self::figures::Figures;
+use self::root::Root;
+use self::routes::Routes;
+use self::stores::Stores;
+use crate::body::{Body, BodyError};
+use crate::config::{Auth, Plan, StateSource};
+use crate::engine::{Answer, Call, Engine, Origin};
+use crate::limits;
+use crate::target::Target;
+use crate::upstream::Forwarder;
+
+/// The engine that caches.
+#[derive(Debug)]
+pub struct Caching(Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    cache: Arc<Cache>,
+    forwarder: Forwarder,
+    random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
+    /// Which edge recorded a context.
+    edge: u32,
+    stores: Stores,
+    routes: ArcSwap<Routes>,
+    plan: ArcSwap<Option<Arc<Plan>>>,
+    /// The tree that each execution under way belongs to, and how deep in it.
+    running: Mutex<HashMap<CallId, (Arc<Root>, u32)>>,
+    shadows: Arc<Semaphore>,
+    metrics: Figures,
+}
+
+impl Caching {
+    /// One that reaches services and stores through `forwarder`, and holds at most `memory` bytes
+    /// of results.
+    pub fn new(
+        forwarder: Forwarder,
+        random: Arc<dyn Random>,
+        clock: Arc<dyn Clock>,
+        memory: u64,
+    ) -> Self {
+        let settings = Settings { bytes_max: memory, ..Settings::default() };
+        let [a, b, c, d, ..] = random.number().to_le_bytes();
+        Self(Arc::new(Inner {
+            cache: Arc::new(Cache::new(settings)),
+            forwarder,
+            edge: u32::from_le_bytes([a, b, c, d]),
+            random,
+            clock,
+            stores: Stores::default(),
+            routes: ArcSwap::default(),
+            plan: ArcSwap::default(),
+            running: Mutex::default(),
+            shadows: Arc::new(Semaphore::new(limits::SHADOWS_MAX)),
+            metrics: Figures::default(),
+        }))
+    }
+}
+
+impl Engine for Caching {
+    async fn call(&self, call: Call) -> Answer {
+        match &call.origin {
+            Origin::Client { .. } => self.0.ingress(call).await,
+            Origin::Service(from) => {
+                let from = from.clone();
+                self.0.egress(from, call).await
+            }
+        }
+    }
+
+    fn accepts(plan: &Plan) -> Result<(), String> {
+        // Letting everybody in where somebody asked for a check would be worse than not starting.
+        if plan.auth != Auth::None {
+            return Err(format!(
+                "auth.mode = \"{}\" is not enforced by this version: remove it, and let \
+                 something in front check who clients are",
+                plan.auth.as_str()
+            ));
+        }
+        let claims = |from: &Option<StateSource>| matches!(from, Some(StateSource::Claim(_)));
+        if let Some((name, _)) = plan.states.iter().find(|(_, state)| claims(&state.from)) {
+            return Err(format!(
+                "state `{name}` starts from a claim, and this version checks no tokens with claims"
+            ));
+        }
+        plan.stores.iter().try_for_each(|(name, store)| {
+            Stores::check(store).map_err(|error| format!("stores.{name}: {error}"))
+        })
+    }
+
+    fn reload(&self, plan: &Arc<Plan>) {
+        let inner = &self.0;
+        inner.routes.store(Arc::new(Routes::of(plan, &inner.routes.load())));
+        inner.stores.follow(plan, &inner.cache, &inner.clock);
+        inner.plan.store(Arc::new(Some(Arc::clone(plan))));
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let plan = self.0.plan.load();
+        let Some(plan) = plan.as_ref() else { return Err("no configuration yet".to_owned()) };
+        let silent =
+            |name: &str| self.0.stores.get(name).is_none_or(|store| store.view.borrow().is_none());
+        let missing: Vec<&str> =
+            plan.stores.keys().map(|name| name.as_str()).filter(|name| silent(name)).collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("not yet heard of: {}", missing.join(", ")))
+        }
+    }
+
+    async fn admin(&self, request: Request<Body>) -> Option<Response<Body>> {
+        self.0.admin(request.method(), request.uri()).await
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        self.0.metrics.register(registry);
+    }
+}
+
+impl Inner {
+    /// Remembers to which tree an execution belongs, until the guard is dropped.
+    fn run(self: &Arc<Self>, id: CallId, root: &Arc<Root>, depth: u32) -> RunningGuard {
+        self.running().insert(id, (Arc::clone(root), depth));
+        RunningGuard { inner: Arc::downgrade(self), id }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, (Arc<Root>, u32)>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An execution under way. Dropped, it has ended: unfinished, if nobody finished it.
+#[derive(Debug)]
+struct RunningGuard {
+    inner: Weak<Inner>,
+    id: CallId,
+}
+
+impl RunningGuard {
+    /// The execution lasts until the body has ended.
+    fn around(self, body: Body) -> Body {
+        if hyper::body::Body::is_end_stream(&body) {
+            return body;
+        }
+        Body::boxed(Guarded { body, _guard: self })
+    }
+}
+
+impl Drop for RunningGuard {
+    fn drop(&mut self) {
+        if let Some(inner) = self.inner.upgrade() {
+            inner.running().remove(&self.id);
+            inner.cache.cancel(self.id);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Guarded {
+    body: Body,
+    _guard: RunningGuard,
+}
+
+impl hyper::body::Body for Guarded {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The service of a target, if it is one.
+fn service(target: &Target) -> Option<&crate::config::ServiceName> {
+    match target {
+        Target::Service(name) => Some(name),
+        Target::Store(_) => None,
+    }
+}

@@ -1,0 +1,283 @@
+//! Asks a store at the moment of the request, and makes a fact of the answer.
+//!
+//! The answer that a service is given says nothing of time: what it cannot see cannot matter.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use asof_api::headers as wire;
+use asof_api::headers::AsOfValid;
+use asof_cache::{
+    Call, Content, Execute, Fact, Fingerprint, KeyRange, Outcome, Reach, Trace, Unstorable,
+};
+use asof_time::{Epoch, Timestamp, Validity};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Limited};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::Inner;
+use super::root::Root;
+use super::serve::{Reply, Served};
+use crate::body::Body;
+use crate::config::StoreName;
+use crate::problem::{Problem, ProblemKind};
+use crate::target::Target;
+
+/// What every service is told of a key that is absent, whoever asks and whenever.
+const ABSENT: &str =
+    r#"{"type":"/errors/Absent","title":"There is no value","status":404,"name":"Absent"}"#;
+
+/// The members of a listing that say when.
+const TIMES: [&str; 6] = ["as_of", "commit", "effective", "from", "through", "until"];
+
+/// A read of a store that can be cached.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Read {
+    pub(crate) space: String,
+    pub(crate) what: What,
+}
+
+/// What is read of a space.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum What {
+    Key(String),
+    Range(KeyRange),
+}
+
+impl Read {
+    /// The read that a path and query are, if the edge knows what it reaches. A moment of its own
+    /// makes it another question, which is not cached.
+    pub(crate) fn of(path: &str, query: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/v1/spaces/")?;
+        let (space, rest) = rest.split_once('/')?;
+        let space = decoded(space)?;
+        let parameters: Vec<(String, String)> = query
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+            .map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")))
+            .map(|(name, value)| Some((decoded(name)?, decoded(value)?)))
+            .collect::<Option<_>>()?;
+        let value = |wanted: &str| {
+            parameters.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
+        };
+        if let Some(key) = rest.strip_prefix("keys/") {
+            return parameters
+                .is_empty()
+                .then_some(())
+                .and_then(|()| Some(Self { space, what: What::Key(decoded(key)?) }));
+        }
+        let known = |name: &str| matches!(name, "prefix" | "after" | "limit" | "values");
+        if rest != "keys" || !parameters.iter().all(|(name, _)| known(name)) {
+            return None;
+        }
+        let (prefix, after) = (value("prefix").unwrap_or(""), value("after").unwrap_or(""));
+        let from = if after > prefix { after } else { prefix };
+        let to = successor(prefix).map_or(Bound::Unbounded, |end| Bound::Excluded(end.into()));
+        Some(Self { space, what: What::Range(KeyRange { from: from.into(), to }) })
+    }
+
+    fn reach(&self) -> Reach {
+        match &self.what {
+            What::Key(key) => Reach::Key(Fingerprint::of(key)),
+            What::Range(range) => Reach::Range(Arc::new(range.clone())),
+        }
+    }
+}
+
+/// The first text that is behind all that begin with `prefix`; `None` if there is none.
+fn successor(prefix: &str) -> Option<String> {
+    let mut characters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = characters.pop() {
+        // Characters have the order of their bytes in UTF-8. The surrogates are no characters.
+        let next = match last {
+            '\u{d7ff}' => Some('\u{e000}'),
+            last => char::from_u32(u32::from(last) + 1),
+        };
+        if let Some(next) = next {
+            characters.push(next);
+            return Some(characters.into_iter().collect());
+        }
+    }
+    None
+}
+
+fn decoded(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+impl Inner {
+    /// Asks the store that `call` reads, or whether what was true is still so.
+    pub(crate) async fn ask(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: &Arc<Call>,
+        execute: Execute,
+    ) -> Served {
+        let Some(name) = root.plan.stores.get_key_value(&*call.service).map(|(name, _)| name)
+        else {
+            return Served::problem(
+                gone("the store is not configured any more"),
+                Unstorable::NoValidity,
+            );
+        };
+        let (Some(read), Some(store)) =
+            (Read::of(&call.path, &call.query), self.stores.get(name.as_str()))
+        else {
+            return Served::problem(gone("the store cannot be asked that"), Unstorable::NoValidity);
+        };
+        let prior = execute.prior.as_ref().filter(|prior| prior.status() == StatusCode::OK);
+        let prior = prior.filter(|_| matches!(read.what, What::Key(_)));
+        let etag = prior.and_then(|prior| header_of(prior, &header::ETAG));
+        let request = match request(root.at, call, store.authorization.as_ref(), etag) {
+            Ok(request) => request,
+            Err(problem) => return Served::problem(problem, Unstorable::Truncated),
+        };
+        self.metrics.reads.inc();
+        let target = Target::Store(name.clone());
+        let (parts, body) = match self.forwarder.forward(&target, request).await {
+            Ok(response) => response.into_parts(),
+            Err(error) => return Served::problem(error.problem(), Unstorable::Truncated),
+        };
+        let limit = usize::try_from(root.plan.limits.body_bytes).unwrap_or(usize::MAX);
+        let body = match Limited::new(body, limit).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                let detail = format!("what `{name}` answered broke off or is too large: {error}");
+                let problem = Problem::new(ProblemKind::BadGateway, detail);
+                return Served::problem(problem, Unstorable::Oversize);
+            }
+        };
+        let content = match (parts.status, prior) {
+            (StatusCode::NOT_MODIFIED, Some(prior)) => {
+                self.metrics.unchanged.inc();
+                Arc::clone(prior)
+            }
+            (StatusCode::OK, _) => found(&parts.headers, body, &read),
+            (StatusCode::NOT_FOUND, _) if parts.headers.contains_key(&wire::AS_OF_VALID) => {
+                absent()
+            }
+            (status, _) => {
+                let content = Content::new(status, kept(&parts.headers), body);
+                return unstorable(content, Unstorable::Status);
+            }
+        };
+        match self.fact(root, call, name, &read, &parts.headers, &content) {
+            Ok(fact) => match self.cache.insert(call, fact, execute.since) {
+                Ok(fact) => Served {
+                    reply: Reply::Content(content),
+                    fact: Ok(fact),
+                    outcome: Outcome::Miss,
+                },
+                Err(why) => unstorable(content, why),
+            },
+            Err(why) => unstorable(content, why),
+        }
+    }
+
+    /// What the headers of an answer prove.
+    fn fact(
+        &self,
+        root: &Root,
+        call: &Arc<Call>,
+        name: &StoreName,
+        read: &Read,
+        headers: &HeaderMap,
+        content: &Arc<Content>,
+    ) -> Result<Fact, Unstorable> {
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let validity: Validity = text(&wire::AS_OF_VALID)
+            .and_then(|text| text.parse::<AsOfValid>().ok())
+            .map(|valid| valid.0)
+            .filter(|validity| validity.contains(root.at))
+            .ok_or(Unstorable::NoValidity)?;
+        let epoch: Option<Epoch> = text(&wire::AS_OF_EPOCH).and_then(|text| text.parse().ok());
+        if epoch.is_none() || root.epochs.get(name) != epoch.as_ref() {
+            return Err(Unstorable::OtherEpoch);
+        }
+        let store = self.stores.get(name.as_str()).ok_or(Unstorable::OtherEpoch)?;
+        let space = self.cache.space(store.id, &read.space).ok_or(Unstorable::NoValidity)?;
+        let trace = Trace::leaf(call.key(), content.hash(), space, read.reach());
+        Ok(Fact { content: Arc::clone(content), validity, trace })
+    }
+}
+
+fn gone(detail: &str) -> Problem {
+    Problem::new(ProblemKind::Unavailable, detail)
+}
+
+fn unstorable(content: Arc<Content>, why: Unstorable) -> Served {
+    Served { reply: Reply::Content(content), fact: Err(why), outcome: Outcome::Unstorable(why) }
+}
+
+fn request(
+    at: Timestamp,
+    call: &Call,
+    authorization: Option<&HeaderValue>,
+    etag: Option<&HeaderValue>,
+) -> Result<Request<Body>, Problem> {
+    let query = if call.query.is_empty() { "" } else { "?" };
+    let uri: Uri = format!("{}{query}{}", call.path, call.query).parse().map_err(|error| {
+        Problem::new(ProblemKind::Malformed, format!("the path is no path: {error}"))
+    })?;
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    if let Ok(value) = HeaderValue::try_from(at.as_micros().to_string()) {
+        headers.insert(&wire::AS_OF, value);
+    }
+    if let Some(authorization) = authorization {
+        headers.insert(header::AUTHORIZATION, authorization.clone());
+    }
+    if let Some(etag) = etag {
+        headers.insert(header::IF_NONE_MATCH, etag.clone());
+    }
+    Ok(request)
+}
+
+/// A value as it is, or a listing without its times.
+fn found(headers: &HeaderMap, body: Bytes, read: &Read) -> Arc<Content> {
+    let body = match read.what {
+        What::Key(_) => body,
+        What::Range(_) => timeless(&body).unwrap_or(body),
+    };
+    Content::new(StatusCode::OK, kept(headers), body)
+}
+
+fn absent() -> Arc<Content> {
+    let media_type = HeaderValue::from_static("application/problem+json");
+    Content::new(
+        StatusCode::NOT_FOUND,
+        [(header::CONTENT_TYPE, media_type)],
+        Bytes::from_static(ABSENT.as_bytes()),
+    )
+}
+
+fn timeless(body: &[u8]) -> Option<Bytes> {
+    let mut page: Value = serde_json::from_slice(body).ok()?;
+    let object = page.as_object_mut()?;
+    object.retain(|name, _| !TIMES.contains(&name.as_str()));
+    for entry in object.get_mut("entries").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(entry) = entry.as_object_mut() {
+            entry.retain(|name, _| !TIMES.contains(&name.as_str()));
+        }
+    }
+    serde_json::to_vec(&page).ok().map(Bytes::from)
+}
+
+/// What of a store's headers is about the content and not about when.
+fn kept(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let wanted = [header::CONTENT_TYPE, header::ETAG];
+    let kept =
+        wanted.into_iter().filter_map(|name| Some((name.clone(), headers.get(&name)?.clone())));
+    kept.collect()
+}
+
+fn header_of<'c>(content: &'c Content, wanted: &HeaderName) -> Option<&'c HeaderValue> {
+    content.headers().iter().find(|(name, _)| name == wanted).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+#[path = "origin_tests.rs"]
+mod tests;

@@ -1,0 +1,80 @@
+//! The routes of a configuration, with what was learnt of each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use asof_cache::RouteDigest;
+use http::{Method, header};
+
+use super::trust::Trust;
+use crate::config::{Plan, Route, ServiceName, StateSource};
+
+/// One route, ready to be used.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// How it is called in reports: service, methods, pattern.
+    pub(crate) name: String,
+    pub(crate) route: Route,
+    pub(crate) digest: RouteDigest,
+    pub(crate) trust: Arc<Trust>,
+    /// Whether something of it is made of credentials or cookies, so that a request with these
+    /// may be cached.
+    pub(crate) knows_who: bool,
+}
+
+/// All routes of a configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Routes {
+    services: BTreeMap<ServiceName, Vec<Arc<Known>>>,
+}
+
+impl Routes {
+    /// Those of `plan`. A route that means what it meant keeps what was learnt of it.
+    pub(crate) fn of(plan: &Plan, before: &Self) -> Self {
+        let learnt: HashMap<RouteDigest, &Arc<Trust>> =
+            before.all().map(|known| (known.digest, &known.trust)).collect();
+        let services = plan.services.iter().map(|(name, service)| {
+            let routes = service.routes.iter().map(|route| {
+                let digest = RouteDigest::of(&route.canonical_config());
+                let trust =
+                    learnt.get(&digest).map_or_else(Arc::default, |trust| Arc::clone(trust));
+                Arc::new(Known::new(plan, route.clone(), digest, trust))
+            });
+            (name.clone(), routes.collect())
+        });
+        Self { services: services.collect() }
+    }
+
+    /// The route of a request: the first that matches.
+    pub(crate) fn find(&self, service: &str, method: &Method, path: &str) -> Option<&Arc<Known>> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        self.services
+            .get(service)?
+            .iter()
+            .find(|known| known.route.methods.contains(method) && known.route.path.matches(path))
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
+        self.services.values().flatten()
+    }
+}
+
+impl Known {
+    fn new(plan: &Plan, route: Route, digest: RouteDigest, trust: Arc<Trust>) -> Self {
+        let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
+        let name = format!("{} {} {}", route.service, methods.join("|"), route.path.as_str());
+        let knows_who = route
+            .headers
+            .iter()
+            .any(|name| *name == header::AUTHORIZATION || *name == header::COOKIE)
+            || route.state.iter().filter_map(|name| plan.states.get(name)).any(
+                |state| match &state.from {
+                    Some(StateSource::Cookie(_) | StateSource::Claim(_)) => true,
+                    Some(StateSource::Header(name)) => *name == header::AUTHORIZATION,
+                    Some(StateSource::Query(_)) | None => false,
+                },
+            );
+        Self { name, route, digest, trust, knows_who }
+    }
+}

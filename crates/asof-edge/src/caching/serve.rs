@@ -1,0 +1,210 @@
+//! The way of one call: the cache says what is to be done next, and this does it.
+
+use core::pin::Pin;
+use std::sync::Arc;
+
+use asof_cache::{Action, Bypass, Call, Content, Execute, Fact, Line, Outcome, Serve, Unstorable};
+use http::Response;
+
+use super::Inner;
+use super::root::Root;
+use super::routes::Known;
+use super::trust::Treatment;
+use crate::body::Body;
+use crate::problem::{Problem, ProblemKind};
+
+/// What came of a call.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) reply: Reply,
+    pub(crate) fact: Result<Fact, Unstorable>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What is answered.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// All of it is here.
+    Content(Arc<Content>),
+    /// It is too large to be held, and passes through.
+    Streamed(Response<Body>),
+    /// There is no answer of the service.
+    Problem(Problem),
+}
+
+impl Served {
+    pub(crate) fn content(&self) -> Option<&Arc<Content>> {
+        match &self.reply {
+            Reply::Content(content) => Some(content),
+            Reply::Streamed(_) | Reply::Problem(_) => None,
+        }
+    }
+
+    pub(crate) fn problem(problem: Problem, why: Unstorable) -> Self {
+        Self { reply: Reply::Problem(problem), fact: Err(why), outcome: Outcome::Unstorable(why) }
+    }
+
+    fn of(fact: Fact, outcome: Outcome) -> Self {
+        Self { reply: Reply::Content(Arc::clone(&fact.content)), fact: Ok(fact), outcome }
+    }
+}
+
+type Serving<'s> = Pin<Box<dyn Future<Output = Served> + Send + 's>>;
+
+impl Inner {
+    /// Answers `call` at the moment of `root`, below the executions of `above`.
+    pub(crate) fn serve<'s>(
+        self: &'s Arc<Self>,
+        root: &'s Arc<Root>,
+        call: Arc<Call>,
+        above: Option<Arc<Line>>,
+        depth: u32,
+    ) -> Serving<'s> {
+        Box::pin(async move {
+            if depth >= root.plan.limits.call_depth {
+                let detail = format!("calls are nested more than {depth} deep");
+                let problem = Problem::new(ProblemKind::Loop, detail);
+                return Served::problem(problem, Unstorable::Status);
+            }
+            if root.plan.stores.contains_key(&*call.service) {
+                return self.look(root, call, above, depth, None).await;
+            }
+            let known = root.routes.find(&call.service, &call.method, &call.path);
+            // Made under another configuration: nobody can ask it again as it was.
+            let Some(known) = known.filter(|known| known.digest == call.route) else {
+                let problem = Problem::new(ProblemKind::NoSuchRoute, "the route has changed");
+                return Served::problem(problem, Unstorable::NoValidity);
+            };
+            match known.trust.treatment(&known.route) {
+                Treatment::Serve => self.look(root, call, above, depth, Some(known)).await,
+                Treatment::Observe(why) => self.observe(root, call, above, depth, known, why).await,
+                Treatment::Pass(why) => {
+                    let execute = Execute { prior: None, line: above, since: self.cache.since() };
+                    let taint = Some(Unstorable::NoValidity);
+                    let served = self.execute(root, &call, known, execute, depth, taint).await;
+                    Served { outcome: Outcome::Bypass(why), ..served }
+                }
+            }
+        })
+    }
+
+    async fn look(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: Arc<Call>,
+        above: Option<Arc<Line>>,
+        depth: u32,
+        known: Option<&Arc<Known>>,
+    ) -> Served {
+        let mut serve = Serve::new(Arc::clone(&call), root.at, above);
+        let mut action = serve.begin(&self.cache);
+        loop {
+            action = match action {
+                Action::Answer(fact, outcome) => {
+                    if let Some(known) = known {
+                        known.trust.held();
+                        self.shadow(root, &call, known, depth);
+                    }
+                    return Served::of(fact, outcome);
+                }
+                Action::Wait(ticket) => {
+                    let landed = ticket.await;
+                    serve.landed(&self.cache, landed)
+                }
+                Action::Settle(nested) => {
+                    let line = serve.line();
+                    let served = self.serve(root, nested, line, depth + 1).await;
+                    serve.settled(&self.cache, served.fact)
+                }
+                Action::Execute(execute) => {
+                    let served = match known {
+                        Some(known) => self.execute(root, &call, known, execute, depth, None).await,
+                        None => self.ask(root, &call, execute).await,
+                    };
+                    serve.executed(served.fact.as_ref().map_err(|why| *why));
+                    return served;
+                }
+            }
+        }
+    }
+
+    /// Executes, and compares with what would have been answered.
+    async fn observe(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: Arc<Call>,
+        above: Option<Arc<Line>>,
+        depth: u32,
+        known: &Arc<Known>,
+        why: Bypass,
+    ) -> Served {
+        let held = self.held(&call, root);
+        let execute = Execute { prior: None, line: above, since: self.cache.since() };
+        let served = self.execute(root, &call, known, execute, depth, None).await;
+        self.compare(known, held.as_ref(), &served);
+        Served { outcome: Outcome::Bypass(why), ..served }
+    }
+
+    /// What would be answered without executing anything.
+    fn held(&self, call: &Arc<Call>, root: &Root) -> Option<Fact> {
+        match Serve::new(Arc::clone(call), root.at, None).begin(&self.cache) {
+            Action::Answer(fact, _) => Some(fact),
+            Action::Wait(_) | Action::Settle(_) | Action::Execute(_) => None,
+        }
+    }
+
+    fn compare(&self, known: &Arc<Known>, held: Option<&Fact>, served: &Served) {
+        if served.fact.as_ref().err() == Some(&Unstorable::Contradiction) {
+            known.trust.mismatched();
+            self.quarantine(known, "two answers for one moment");
+            return;
+        }
+        let (Some(held), Some(content)) = (held, served.content()) else { return };
+        known.trust.held();
+        if held.content.hash() == content.hash() {
+            known.trust.agreed();
+        } else if served.fact.is_ok() {
+            known.trust.mismatched();
+            self.quarantine(known, "the service answered otherwise than the cache would have");
+        }
+    }
+
+    /// Executes a share of the hits once more, unseen, and compares.
+    fn shadow(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: &Arc<Call>,
+        known: &Arc<Known>,
+        depth: u32,
+    ) {
+        if known.route.shadow <= 0.0 || !self.draws(known.route.shadow) {
+            return;
+        }
+        let Ok(place) = Arc::clone(&self.shadows).try_acquire_owned() else { return };
+        let (inner, root) = (Arc::clone(self), Arc::clone(root));
+        let (call, known) = (Arc::clone(call), Arc::clone(known));
+        tokio::spawn(async move {
+            let held = inner.held(&call, &root);
+            let execute = Execute { prior: None, line: None, since: inner.cache.since() };
+            let served = inner.execute(&root, &call, &known, execute, depth, None).await;
+            inner.compare(&known, held.as_ref(), &served);
+            drop(place);
+        });
+    }
+
+    /// True for this share of the times.
+    fn draws(&self, share: f64) -> bool {
+        // 2^32 parts are fine enough, and exact in a float.
+        let part = u32::try_from(self.random.number() >> 32).unwrap_or_default();
+        f64::from(part) < share * f64::from(u32::MAX)
+    }
+
+    /// Holds a route back, and drops what it answered and all that was made of that.
+    pub(crate) fn quarantine(&self, known: &Known, why: &str) {
+        if known.trust.quarantine(why) {
+            tracing::error!(route = known.name, why, "a route is quarantined");
+            self.metrics.quarantines.inc();
+        }
+        self.cache.drop_where(|call| call.route == known.digest);
+    }
+}

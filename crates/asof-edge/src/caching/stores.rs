@@ -1,0 +1,238 @@
+//! The stores as the edge follows them: each feed feeds the change index, and says how far it is
+//! complete. That, and never what a store calls closed, is what the edge goes by.
+
+use core::ops::ControlFlow;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use asof_api::Cursor;
+use asof_api::body::{CommitBody, FeedEvent, FeedMessage};
+use asof_cache::{Begun, Cache, StoreId};
+use asof_client::{Client, HttpTransport, Trust};
+use asof_env::{BootTime, Clock};
+use asof_time::{Epoch, Timestamp};
+use tokio::sync::watch;
+
+use crate::config::{self, Plan, Store, StoreName};
+use crate::limits;
+
+/// Silence after which a store counts as lost. Its feed says something every second.
+pub(crate) const LOST_AFTER: Duration = Duration::from_secs(5);
+
+/// The pause before the feed is taken up again from scratch.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What is known of a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    pub(crate) epoch: Epoch,
+    pub(crate) through: Timestamp,
+    pub(crate) floor: Timestamp,
+    pub(crate) cap: Option<Timestamp>,
+    /// When the feed last said something.
+    pub(crate) heard: BootTime,
+}
+
+impl View {
+    /// What "now" resolves to.
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.cap.map_or(self.through, |cap| cap.min(self.through))
+    }
+}
+
+/// One store that is followed.
+#[derive(Debug)]
+pub(crate) struct Followed {
+    pub(crate) id: StoreId,
+    pub(crate) view: watch::Sender<Option<View>>,
+    pub(crate) authorization: Option<http::HeaderValue>,
+    settings: Store,
+}
+
+/// All stores that were ever followed, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Stores {
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    followed: BTreeMap<StoreName, Arc<Followed>>,
+    next: u16,
+}
+
+impl Stores {
+    /// The store of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Followed>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.followed.get(name).map(Arc::clone)
+    }
+
+    /// Whether the token of a store, if it has one, can be used.
+    pub(crate) fn check(store: &Store) -> Result<(), String> {
+        client(store).map(|_| ())
+    }
+
+    /// Follows the stores of `plan`, and no others. One whose settings changed is followed anew,
+    /// under a number of its own: nothing made of the old one ever matches.
+    pub(crate) fn follow(&self, plan: &Plan, cache: &Arc<Cache>, clock: &Arc<dyn Clock>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.followed.retain(|name, followed| plan.stores.get(name) == Some(&followed.settings));
+        for (name, store) in &plan.stores {
+            if known.followed.contains_key(name) {
+                continue;
+            }
+            let Ok((client, authorization)) = client(store) else { continue };
+            let id = StoreId(known.next);
+            known.next = known.next.wrapping_add(1);
+            let (view, settings) = (watch::Sender::new(None), store.clone());
+            let followed = Arc::new(Followed { id, view, authorization, settings });
+            let follower = Follower {
+                name: name.clone(),
+                client,
+                store: Arc::downgrade(&followed),
+                cache: Arc::downgrade(cache),
+                clock: Arc::clone(clock),
+            };
+            known.followed.insert(name.clone(), followed);
+            let thread = std::thread::Builder::new().name(format!("feed-{name}"));
+            if let Err(error) = thread.spawn(move || follower.run()) {
+                tracing::error!(store = %name, %error, "no thread to follow the store with");
+            }
+        }
+    }
+}
+
+/// A client of the store, and what it says to be let in.
+fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> {
+    let base = format!("http://{}", store.url.authority());
+    let transport = HttpTransport::new(&base, &Trust::System).map_err(|error| error.to_string())?;
+    let client = Client::new(Arc::new(transport)).with_author("asof edge");
+    let Some(path) = &store.token_file else { return Ok((client, None)) };
+    let refused = |error: &dyn core::fmt::Display| format!("{}: {error}", path.display());
+    let text =
+        config::read_bounded(path, limits::TOKEN_BYTES_MAX).map_err(|error| refused(&error))?;
+    let client = client.with_token(text.trim()).map_err(|error| refused(&error))?;
+    let mut value = http::HeaderValue::try_from(format!("Bearer {}", text.trim()))
+        .map_err(|error| refused(&error))?;
+    value.set_sensitive(true);
+    Ok((client, Some(value)))
+}
+
+/// Follows one store on a thread of its own, for as long as the store is configured.
+struct Follower {
+    name: StoreName,
+    client: Client,
+    store: Weak<Followed>,
+    cache: Weak<Cache>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Follower {
+    fn run(&self) {
+        while self.store.strong_count() > 0 && self.cache.strong_count() > 0 {
+            if let Err(error) = self.follow_once() {
+                tracing::warn!(store = %self.name, %error, "the feed of a store is away");
+            }
+            self.clock.sleep(PAUSE);
+        }
+    }
+
+    /// Begins at what is closed now, and goes on until going on cannot help.
+    fn follow_once(&self) -> asof_client::Result<()> {
+        let time = self.client.time()?;
+        let (epoch, at) = (time.epoch.0, time.closed.0);
+        let after = Cursor::after_snapshot(at, time.control_sequence);
+        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let pause = move |_: &asof_client::Error, pause: Duration| {
+            if store.strong_count() == 0 {
+                return ControlFlow::Break(());
+            }
+            clock.sleep(pause.min(PAUSE));
+            ControlFlow::Continue(())
+        };
+        let feed = self.client.follow(after, Vec::new(), Box::new(pause))?;
+        let (Some(store), Some(cache)) = (self.store.upgrade(), self.cache.upgrade()) else {
+            return Ok(());
+        };
+        let begun = cache.begin(store.id, epoch, at);
+        tracing::info!(store = %self.name, %epoch, through = %at, ?begun, "following a store");
+        if begun == Begun::NewEpoch {
+            tracing::warn!(store = %self.name, %epoch, "the store was restored: all of it is forgotten");
+        }
+        self.show(
+            &store,
+            View {
+                epoch,
+                through: at,
+                floor: time.floor.0,
+                cap: time.cap.map(|cap| cap.0),
+                heard: self.clock.boot(),
+            },
+        );
+        drop((store, cache));
+        for message in feed {
+            let message = message?;
+            let (Some(store), Some(cache)) = (self.store.upgrade(), self.cache.upgrade()) else {
+                return Ok(());
+            };
+            self.take(&store, &cache, &message);
+        }
+        Ok(())
+    }
+
+    fn take(&self, store: &Followed, cache: &Cache, message: &FeedMessage) {
+        let through = message.through.0;
+        cache.tell(|index| {
+            match &message.event {
+                FeedEvent::Commit { commit } => changes(commit, |space, key, at| match key {
+                    Some(key) => index.changed(store.id, space, key, at),
+                    None => index.changed_whole(store.id, space, at),
+                }),
+                // What a control record does to a space it does to all of it.
+                FeedEvent::Control { control } if !control.subject.is_empty() => {
+                    index.changed_whole(store.id, &control.subject, control.at.0);
+                }
+                FeedEvent::Control { .. } | FeedEvent::Heartbeat | FeedEvent::End { .. } => {}
+            }
+            index.advance(store.id, through);
+        });
+        self.show(
+            store,
+            View {
+                epoch: message.epoch.0,
+                through,
+                floor: message.floor.0,
+                cap: message.cap.map(|cap| cap.0),
+                heard: self.clock.boot(),
+            },
+        );
+    }
+
+    /// Publishes what is known. A feed that steps back within an epoch is wrong: the moment
+    /// freezes where it was.
+    fn show(&self, store: &Followed, view: View) {
+        store.view.send_modify(|known| {
+            let back = known.is_some_and(|known| {
+                known.epoch == view.epoch && view.through < known.through
+            });
+            if back {
+                tracing::error!(store = %self.name, through = %view.through, "the feed of a store stepped back");
+            } else {
+                *known = Some(view);
+            }
+        });
+    }
+}
+
+/// Tells what a commit changed: keys, and spaces as a whole.
+fn changes(commit: &CommitBody, mut tell: impl FnMut(&str, Option<&str>, Timestamp)) {
+    let at = commit.effective.0;
+    for write in &commit.writes {
+        tell(&write.space, Some(&write.key), at);
+    }
+    for space in &commit.opened {
+        tell(space, None, at);
+    }
+}
