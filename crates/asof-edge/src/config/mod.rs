@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod mistakes;
 mod names;
+mod pattern;
 mod plan;
 mod read;
 mod read_route;
@@ -22,9 +23,10 @@ use std::path::{Path, PathBuf};
 pub use diff::{Difference, Effect};
 pub use mistakes::{Mistake, Mistakes};
 pub use names::{ServiceName, StateName, StoreName};
+pub use pattern::PathPattern;
 pub use plan::{
-    AsOf, Auth, Bucket, Health, Limits, Lookup, Mode, OnLoss, PathPattern, Plan, Route, Rule,
-    Service, State, StateSource, Store, TimeInput, Tls, Zone,
+    AsOf, Auth, Bucket, Health, Limits, Lookup, Mode, OnLoss, Plan, Route, Rule, Service, State,
+    StateSource, Store, TimeInput, Tls, Zone,
 };
 pub use url::BaseUrl;
 

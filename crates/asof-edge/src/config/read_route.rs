@@ -3,9 +3,9 @@
 use http::{HeaderName, Method};
 
 use super::names::{ServiceName, StateName, StoreName};
+use super::pattern::PathPattern;
 use super::plan::{
-    AsOf, Bucket, Lookup, Mode, OnLoss, PathPattern, Route, Service, State, StateSource, TimeInput,
-    Zone,
+    AsOf, Bucket, Lookup, Mode, OnLoss, Route, Service, State, StateSource, TimeInput, Zone,
 };
 use super::read::{Reader, header, value};
 use super::walk::{Placed, Section};

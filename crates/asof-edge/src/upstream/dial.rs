@@ -47,7 +47,13 @@ pub(crate) enum Reused {
 }
 
 async fn two(instance: &Arc<Instance>) -> Result<(Sender, Reused), DialError> {
-    let mut shared = instance.pool.shared.lock().await;
+    // Whoever is before may be dialling. Where that fails each of those who wait would dial in
+    // turn, so nobody waits for more than two of them.
+    let patience = instance.connect_timeout.saturating_mul(2);
+    let Ok(mut shared) = timeout(patience, instance.pool.shared.lock()).await else {
+        let cause = "others are still connecting";
+        return Err(DialError::new(UpstreamErrorKind::ConnectTimeout, cause));
+    };
     if let Some(sender) = shared.as_ref().filter(|sender| !sender.is_closed()) {
         return Ok((Sender::Two(sender.clone()), Reused::Yes));
     }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod bounds;
+mod engine;
 mod harness;
 mod pass;
 mod reload;
