@@ -32,7 +32,7 @@ pub(crate) struct Verification {
     validity: Validity,
     clock: Validity,
     spaces: BTreeSet<SpaceId>,
-    /// Whether an input had changed in between and came to the same content again.
+    /// Whether an input had to be asked again, and came to the same content.
     cutoff: bool,
 }
 
@@ -154,14 +154,17 @@ impl Verification {
     }
 
     fn look(
-        &self,
+        &mut self,
         cache: &Cache,
         key: CallKey,
         settled: &mut Option<Result<Fact, Unstorable>>,
         depth: usize,
     ) -> Known {
         match settled.take() {
-            Some(Ok(fact)) => return Known::Fact(fact),
+            Some(Ok(fact)) => {
+                self.cutoff = true;
+                return Known::Fact(fact);
+            }
             Some(Err(_)) => return Known::Lost,
             None => {}
         }

@@ -1,6 +1,7 @@
 //! Patterns of paths.
 
 /// A pattern of paths in the syntax of the matchit crate: `/files/{*path}`, `/users/{id}`.
+/// What a `{*path}` stands for may also be nothing.
 #[derive(Clone)]
 pub struct PathPattern {
     text: String,
@@ -21,6 +22,12 @@ impl PathPattern {
         router.insert(text, ()).map_err(|error| {
             format!("`{text}` is no pattern of paths: {error}; write `/users/{{id}}` or `/files/{{*path}}`")
         })?;
+        // `/files/{*path}` is everything below `/files/`, and that is below itself.
+        let folder = text.find("{*").and_then(|place| text.get(..place));
+        if let Some(folder) = folder.filter(|folder| folder.ends_with('/')) {
+            // A pattern that has it already matches it as it is.
+            let _ = router.insert(folder, ());
+        }
         Ok(Self { text: text.to_owned(), router })
     }
 

@@ -4,6 +4,7 @@
 
 mod admin;
 mod bounds;
+mod caching;
 mod engine;
 mod harness;
 mod pass;

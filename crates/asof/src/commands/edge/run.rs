@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use asof_edge::{EdgeError, Engine, PassThrough, Plan, Reloader};
+use asof_edge::{Caching, EdgeError, Engine, Plan, Reloader};
 use asof_env::{SystemClock, SystemRandom};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -14,7 +14,7 @@ use crate::output::Output;
 /// Whether an edge would start with `plan`, its listeners aside.
 pub(super) fn check(plan: &Plan, log: &str) -> Result<(), Failure> {
     filter(log)?;
-    asof_edge::check::<PassThrough>(plan).map_err(|error| refused(&error))
+    asof_edge::check::<Caching>(plan).map_err(|error| refused(&error))
 }
 
 /// Serves until a signal comes.
@@ -32,8 +32,9 @@ async fn listen(edge: &Edge, plan: Plan, out: &mut Output) -> Result<(), Failure
     let terminate = signal(SignalKind::terminate())?;
     let hang_up = signal(SignalKind::hangup())?;
     let scheme = if plan.tls.is_some() { "https" } else { "http" };
+    let memory = plan.limits.memory;
     let running = asof_edge::Edge::bind(plan, Arc::new(SystemClock), |forwarder| {
-        PassThrough::new(forwarder, Arc::new(SystemRandom))
+        Caching::new(forwarder, Arc::new(SystemRandom), Arc::new(SystemClock), memory)
     })
     .await
     .map_err(|error| refused(&error))?;
