@@ -300,6 +300,12 @@ impl Cache {
         arrival
     }
 
+    /// A further place among the inputs of an execution that is under way, for what is read on
+    /// behalf of a call of its own. Like any other it must be settled before the answer.
+    pub fn reserve(&self, id: CallId) -> Option<Slot> {
+        self.executions().reserve(id)
+    }
+
     /// What came of an input.
     pub fn settle(&self, id: CallId, slot: Slot, observed: &Observed) {
         self.executions().settle(id, slot, observed);

@@ -134,6 +134,11 @@ impl Executions {
         }
     }
 
+    /// A further place among the inputs of an execution, behind those that there are.
+    pub(crate) fn reserve(&mut self, id: CallId) -> Option<Slot> {
+        self.running.get_mut(&id).map(Running::reserve)
+    }
+
     pub(crate) fn settle(&mut self, id: CallId, slot: Slot, observed: &Observed) {
         let rules = self.rules;
         if let Some(running) = self.running.get_mut(&id) {

@@ -116,5 +116,17 @@ const _: () = assert!(IDLE_CONNECTIONS_MAX <= UPSTREAM_IN_FLIGHT_MAX);
 /// How long a request waits for the edge to come to its session's last write.
 pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
 
+/// Bytes of a file of tokens, or of a key.
+pub(crate) const AUTH_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a JSON web token: it comes with every request.
+pub(crate) const JWT_BYTES_MAX: usize = 16 << 10;
+
+/// How long whoever judges a request may take: it comes before every answer.
+pub(crate) const JUDGE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of the text that names a version.
+pub(crate) const VERSION_LENGTH_MAX: usize = 128;
+
 /// Longest shadow executions under way: beyond, hits are not compared.
 pub(crate) const SHADOWS_MAX: usize = 16;

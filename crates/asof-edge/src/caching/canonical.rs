@@ -15,6 +15,7 @@ pub(crate) fn call(
     uri: &Uri,
     headers: &HeaderMap,
     state: Vec<(Box<str>, Box<str>)>,
+    release: Box<str>,
     body: Bytes,
 ) -> Arc<Call> {
     let route = &known.route;
@@ -27,14 +28,25 @@ pub(crate) fn call(
         headers: declared(headers, &route.headers),
         state: state.into(),
         body,
-        release: "".into(),
+        release,
         route: known.digest,
     })
 }
 
 /// A read of a store as a call.
 pub(crate) fn read(store: &str, path: &str, query_text: &str) -> Arc<Call> {
-    Arc::new(Call {
+    Arc::new(read_call(store, path, query_text))
+}
+
+/// The read of a release. Where a state value chose it, that is part of the call: whoever calls
+/// the service depends on the value, and must declare it like any other that is used below.
+pub(crate) fn release(store: &str, path: &str, chosen_by: Option<(&str, &str)>) -> Arc<Call> {
+    let state = chosen_by.map(|(name, value)| (name.into(), value.into()));
+    Arc::new(Call { state: state.into_iter().collect(), ..read_call(store, path, "") })
+}
+
+fn read_call(store: &str, path: &str, query_text: &str) -> Call {
+    Call {
         service: store.into(),
         method: Method::GET,
         path: path.into(),
@@ -44,7 +56,7 @@ pub(crate) fn read(store: &str, path: &str, query_text: &str) -> Arc<Call> {
         body: Bytes::new(),
         release: "".into(),
         route: RouteDigest::of(b"asof store 1"),
-    })
+    }
 }
 
 /// The parameters that count, by name; those of one name keep their order. Percent-encoding is

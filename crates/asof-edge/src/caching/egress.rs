@@ -119,6 +119,9 @@ impl Inner {
         mut request: Request<Body>,
     ) -> Result<Answer, Problem> {
         let root = &parent.root;
+        // The release is read first, so that it is also looked at first when all of this is
+        // verified: where it is another, nobody asks the old one anything.
+        let behind = root.plan.releases.as_ref().and_then(|_| self.cache.reserve(parent.id));
         let known =
             root.routes.find(name.as_str(), request.method(), request.uri().path()).cloned();
         let Some(known) = known.filter(|known| known.route.mode != Mode::Off) else {
@@ -137,10 +140,18 @@ impl Inner {
         };
         let (parts, body) = request.into_parts();
         let body = bounded(body, root.plan.limits.body_bytes).await?;
+        let release = self.release(root, name).await?;
+        let mut slot = parent.slot;
+        if let Some(input) = release.input {
+            self.cache.settle(parent.id, slot, &input);
+            slot = behind.unwrap_or(slot);
+        }
         let (state, _) = self.states(root, &known.route.state).await;
-        let call = canonical::call(&known, &parts.method, &parts.uri, &parts.headers, state, body);
+        let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+        let call = canonical::call(&known, method, uri, headers, state, release.text, body);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
-        self.settle(parent, call, served.fact.clone());
+        let observed = Observed { key: call.key(), call, fact: served.fact.clone() };
+        self.cache.settle(parent.id, slot, &observed);
         let outcome = served.outcome.as_str();
         self.metrics.count(name.as_str(), outcome);
         Ok(answer(headless(&parts.method, reply::inward(served)), outcome))
@@ -153,7 +164,7 @@ impl Inner {
         request: Request<Body>,
     ) -> Result<Answer, Problem> {
         let root = &parent.root;
-        if !root.epochs.contains_key(name) {
+        if !root.declares(name) {
             self.cache.taint(parent.id, Unstorable::UndeclaredStore);
             let detail =
                 format!("the route that this request came by does not declare the store `{name}`");

@@ -74,13 +74,16 @@ impl Inner {
         let target = Target::Service(known.route.service.clone());
         let limit = root.plan.limits.body_bytes;
         self.metrics.executions.inc();
-        let answered = match self.forwarder.forward(&target, request).await {
+        let asked = self.forwarder.forward_release(&target, &call.release, request);
+        let answered = match asked.await {
             Ok(response) => read(response, limit).await,
             Err(error) => Err(error.problem()),
         };
         let served = match answered {
             Ok(Answered::Whole(parts, body)) => {
-                let storable = storable(&parts);
+                let service = &known.route.service;
+                let of_release = self.is_of_release(root, service, &call.release, &parts.headers);
+                let storable = of_release.and_then(|()| storable(&parts));
                 let kept = kept_headers(&parts.headers);
                 let content = Content::new(parts.status, kept, body);
                 let answer = storable.map(|()| Arc::clone(&content));
@@ -137,6 +140,7 @@ impl Inner {
         why: Unstorable,
         depth: u32,
     ) -> Result<Response<Body>, Problem> {
+        let release = self.release(root, service).await?.text;
         let call = Arc::new(nameless(service, request.method(), request.uri()));
         let execute = Execute { prior: None, line: None, since: self.cache.since() };
         let (token, guard) = self.begin(root, &call, false, None, execute, depth)?;
@@ -145,8 +149,11 @@ impl Inner {
         token.put(headers);
         headers.insert(&headers::TRACEPARENT, root.traceparent.clone());
         headers::set_depth(headers, depth);
-        let answered = self.forwarder.forward(&Target::Service(service.clone()), request).await;
+        let target = Target::Service(service.clone());
+        let answered = self.forwarder.forward_release(&target, &release, request).await;
         let response = answered.map_err(|error| error.problem())?;
+        // Nothing of it is kept anyway; but an alarm is raised.
+        let _ = self.is_of_release(root, service, &release, response.headers());
         Ok(response.map(|body| guard.around(body)))
     }
 }

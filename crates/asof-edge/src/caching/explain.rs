@@ -7,6 +7,7 @@ use asof_time::{End, Timestamp, Validity};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde::Serialize;
 
+use super::auth::Identity;
 use super::report::parameter;
 use super::root::Gathered;
 use super::{Inner, canonical};
@@ -64,13 +65,15 @@ impl Inner {
         let routes = self.routes.load_full();
         let known = routes.find(&service, &Method::GET, uri.path());
         let known = known.ok_or_else(|| malformed("no route of this service matches the path"))?;
-        let root = match self.gather(plan, Some(known), &headers, &uri).await {
+        let root = match self.gather(plan, Some(known), &headers, &uri, &Identity::default()).await {
             Gathered::Root(root) => root,
             Gathered::Refused(problem) => return Err(problem),
             Gathered::Pass => return Err(malformed("a store of the route is lost")),
         };
         let (state, _) = self.states(&root, &known.route.state).await;
-        let call = canonical::call(known, &Method::GET, &uri, &headers, state, bytes::Bytes::new());
+        let release = self.release(&root, &known.route.service).await?.text;
+        let (method, body) = (&Method::GET, bytes::Bytes::new());
+        let call = canonical::call(known, method, &uri, &headers, state, release, body);
         let asked = parameter(query, "as_of").and_then(|text| text.parse().ok());
         let at = asked.unwrap_or(root.at);
         let mut explained = self.tell(call.key(), at, Some(&call), 0);

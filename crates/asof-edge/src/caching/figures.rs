@@ -5,6 +5,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use crate::config::ServiceName;
+
 /// The counters of the engine. Labels are words of the configuration and names of outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
@@ -22,6 +24,22 @@ pub(crate) struct Figures {
     pub(crate) strangers: Counter,
     /// Calls that came after the answer.
     pub(crate) late: Counter,
+    /// Answers of another version than the one in force.
+    pub(crate) other_versions: Family<ServiceLabel, Counter>,
+    /// Requests of clients that were not let in.
+    pub(crate) denials: Counter,
+}
+
+/// A service.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub(crate) struct ServiceLabel {
+    pub(crate) service: String,
+}
+
+impl ServiceLabel {
+    pub(crate) fn of(service: &ServiceName) -> Self {
+        Self { service: service.as_str().to_owned() }
+    }
 }
 
 /// Whom a call was for, and what became of it.
@@ -45,6 +63,9 @@ impl Figures {
         registry.register("edge_store_unchanged", "Reads answered with unchanged", unchanged);
         registry.register("edge_quarantines", "Routes held back", self.quarantines.clone());
         registry.register("edge_strangers", "Calls without their context", self.strangers.clone());
+        let others = self.other_versions.clone();
+        registry.register("edge_other_versions", "Answers of a version not in force", others);
+        registry.register("edge_denials", "Requests not let in", self.denials.clone());
         registry.register("edge_late_calls", "Calls after the answer", self.late.clone());
     }
 }

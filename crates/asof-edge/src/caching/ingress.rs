@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use asof_api::headers as wire;
 use asof_cache::{Bypass, Outcome, Unstorable};
 use asof_time::Validity;
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 
+use super::auth::{self, Denied, Identity};
+use super::moment::Choice;
 use super::root::{Gathered, Root};
-use super::routes::Known;
+use super::routes::{Known, Routes};
+use super::session::{self, Transport};
 use super::{Inner, canonical, reply, service};
 use crate::body::Body;
 use crate::config::{Mode, ServiceName};
@@ -19,34 +23,68 @@ use crate::problem::{Problem, ProblemKind};
 
 impl Inner {
     /// Answers a request of a client.
-    pub(crate) async fn ingress(self: &Arc<Self>, call: Call) -> Answer {
+    pub(crate) async fn ingress(self: &Arc<Self>, mut call: Call) -> Answer {
         let Some(name) = service(&call.target).cloned() else {
             return refused(&Problem::new(ProblemKind::NoSuchTarget, "stores are not for clients"));
         };
+        let plan = Arc::clone(&call.plan);
+        if let Some(cookie) = &plan.session_cookie {
+            session::take(call.request.headers_mut(), cookie);
+        }
         let routes = self.routes.load_full();
         let (method, path) = (call.request.method(), call.request.uri().path());
         let known = routes.find(name.as_str(), method, path).cloned();
+        let who = match self.admit(&mut call, &routes, &name, known.as_ref()).await {
+            Ok(who) => who,
+            Err(denied) => {
+                self.metrics.denials.inc();
+                return answer(denied.answer(), engine::Outcome::REFUSED.0);
+            }
+        };
         let (asked, uri) = (call.request.headers(), call.request.uri());
-        let root = match self.gather(&call.plan, known.as_ref(), asked, uri).await {
+        let root = match self.gather(&plan, known.as_ref(), asked, uri, &who).await {
             Gathered::Root(root) => root,
             Gathered::Refused(problem) => return refused(&problem),
             Gathered::Pass => return self.without(call, Bypass::StoreAway).await,
         };
-        let answer = match bypass(known.as_ref(), &call.request) {
+        let secure = plan.tls_terminated_elsewhere
+            || matches!(call.origin, Origin::Client { tls: true, .. });
+        let mut answer = match bypass(known.as_ref(), &call.request, &who) {
             Ok(known) => self.cached(&root, known, call).await,
             Err(why) => self.bypassed(&root, &name, call, why).await,
         };
-        let epochs = |name| {
+        if self.is_restored(&root) {
+            let detail = "a store was restored while this was answered: ask again";
+            return refused(&Problem::new(ProblemKind::Unavailable, detail));
+        }
+        let transport = if secure { Transport::Secure } else { Transport::Plain };
+        finish(&root, answer.response.headers_mut(), transport);
+        self.metrics.count(name.as_str(), answer.outcome.0);
+        answer
+    }
+
+    /// Who asks, if they may.
+    async fn admit(
+        &self,
+        call: &mut Call,
+        routes: &Routes,
+        name: &ServiceName,
+        known: Option<&Arc<Known>>,
+    ) -> Result<Identity, Denied> {
+        let who = self.identify(call).await?;
+        let path = call.request.uri().path();
+        auth::permitted(&call.plan, routes, name.as_str(), path, known, &who)?;
+        Ok(who)
+    }
+
+    /// Whether a store began another timeline since the moment was taken.
+    fn is_restored(&self, root: &Root) -> bool {
+        let epoch = |name: &str| {
             let store = self.stores.get(name)?;
             let view = *store.view.borrow();
             view.map(|view| view.epoch)
         };
-        if root.epochs.iter().any(|(name, epoch)| epochs(name.as_str()) != Some(*epoch)) {
-            let detail = "a store was restored while this was answered: ask again";
-            return refused(&Problem::new(ProblemKind::Unavailable, detail));
-        }
-        self.metrics.count(name.as_str(), answer.outcome.0);
-        answer
+        root.epochs.iter().any(|(name, known)| epoch(name.as_str()) != Some(*known))
     }
 
     async fn cached(self: &Arc<Self>, root: &Arc<Root>, known: &Arc<Known>, call: Call) -> Answer {
@@ -55,10 +93,16 @@ impl Inner {
             Ok(body) => body,
             Err(problem) => return refused(&problem),
         };
-        let (state, validities) = self.states(root, &known.route.state).await;
-        let asked = canonical::call(known, &parts.method, &parts.uri, &parts.headers, state, body);
+        let release = match self.release(root, &known.route.service).await {
+            Ok(release) => release,
+            Err(problem) => return refused(&problem),
+        };
+        let (state, mut validities) = self.states(root, &known.route.state).await;
+        validities.push(release.validity);
+        let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
+        let asked = canonical::call(known, method, uri, headers, state, release.text, body);
         let served = self.serve(root, asked, None, call.depth).await;
-        // What the client is told holds only while its settings are what they are.
+        // What the client is told holds only while its settings and the release are what they are.
         let validity = validities.into_iter().fold(
             served.fact.as_ref().ok().map(|fact| fact.validity),
             |known: Option<Validity>, state| known.and_then(|known| known.intersect(state?)),
@@ -102,7 +146,9 @@ impl Inner {
         let mut request = if client { prepared(call) } else { call.request };
         headers::strip_context(request.headers_mut());
         headers::set_depth(request.headers_mut(), depth);
-        match self.forwarder.forward(&target, request).await {
+        // No moment says which release is in force: the last one known of takes its place.
+        let release = self.versions.last(target.as_str());
+        match self.forwarder.forward_release(&target, &release, request).await {
             Ok(mut response) => {
                 headers::strip_outward(response.headers_mut());
                 self.metrics.count(target.as_str(), why.as_str());
@@ -117,11 +163,12 @@ impl Inner {
 fn bypass<'k>(
     known: Option<&'k Arc<Known>>,
     request: &Request<Body>,
+    who: &Identity,
 ) -> Result<&'k Arc<Known>, Bypass> {
     let headers = request.headers();
     let known = known.filter(|known| known.route.mode != Mode::Off).ok_or(Bypass::RouteOff)?;
-    let credentials =
-        headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE);
+    let unjudged = headers.contains_key(header::AUTHORIZATION) && !who.judged_here;
+    let credentials = unjudged || headers.contains_key(header::COOKIE);
     if credentials && !known.knows_who {
         return Err(Bypass::Credentials);
     }
@@ -129,6 +176,16 @@ fn bypass<'k>(
         return Err(Bypass::Method);
     }
     Ok(known)
+}
+
+/// Says what an answer is to the client's session.
+fn finish(root: &Root, headers: &mut HeaderMap, transport: Transport) {
+    if root.choice == Choice::Capped {
+        headers.insert(&wire::AS_OF_CAPPED, HeaderValue::from_static("true"));
+    }
+    if let (Some(cookie), Some(token)) = (&root.plan.session_cookie, root.written()) {
+        session::hand_out(headers, cookie, token, transport);
+    }
 }
 
 /// A client's request as a service gets it where nothing is resolved for it.

@@ -5,6 +5,7 @@
 //! in at `egress`, with the context that they were given. Both end in `serve`, which has the
 //! cache say what is to be done; `execute` has a service answer, `origin` a store.
 
+mod auth;
 mod canonical;
 mod clock;
 mod context;
@@ -13,12 +14,15 @@ mod execute;
 mod explain;
 mod figures;
 mod ingress;
+mod moment;
 mod origin;
+mod releases;
 mod reply;
 mod report;
 mod root;
 mod routes;
 mod serve;
+mod session;
 mod stores;
 mod trust;
 
@@ -35,13 +39,16 @@ use http::{Request, Response};
 use hyper::body::{Frame, SizeHint};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
+use self::auth::Gate;
 use self::figures::Figures;
+use self::releases::Versions;
 use self::root::Root;
 use self::routes::Routes;
 use self::stores::Stores;
 use crate::body::{Body, BodyError};
-use crate::config::{Auth, Plan, StateSource};
+use crate::config::Plan;
 use crate::engine::{Answer, Call, Engine, Origin};
 use crate::limits;
 use crate::target::Target;
@@ -65,6 +72,11 @@ pub(crate) struct Inner {
     /// The tree that each execution under way belongs to, and how deep in it.
     running: Mutex<HashMap<CallId, (Arc<Root>, u32)>>,
     shadows: Arc<Semaphore>,
+    /// Who is let in.
+    gate: ArcSwap<Gate>,
+    versions: Versions,
+    /// What watches the versions of services.
+    watching: Mutex<Vec<AbortHandle>>,
     metrics: Figures,
 }
 
@@ -90,6 +102,9 @@ impl Caching {
             plan: ArcSwap::default(),
             running: Mutex::default(),
             shadows: Arc::new(Semaphore::new(limits::SHADOWS_MAX)),
+            gate: ArcSwap::default(),
+            versions: Versions::default(),
+            watching: Mutex::default(),
             metrics: Figures::default(),
         }))
     }
@@ -107,20 +122,7 @@ impl Engine for Caching {
     }
 
     fn accepts(plan: &Plan) -> Result<(), String> {
-        // Letting everybody in where somebody asked for a check would be worse than not starting.
-        if plan.auth != Auth::None {
-            return Err(format!(
-                "auth.mode = \"{}\" is not enforced by this version: remove it, and let \
-                 something in front check who clients are",
-                plan.auth.as_str()
-            ));
-        }
-        let claims = |from: &Option<StateSource>| matches!(from, Some(StateSource::Claim(_)));
-        if let Some((name, _)) = plan.states.iter().find(|(_, state)| claims(&state.from)) {
-            return Err(format!(
-                "state `{name}` starts from a claim, and this version checks no tokens with claims"
-            ));
-        }
+        Gate::of(&plan.auth).map_err(|error| format!("auth: {error}"))?;
         plan.stores.iter().try_for_each(|(name, store)| {
             Stores::check(store).map_err(|error| format!("stores.{name}: {error}"))
         })
@@ -128,6 +130,13 @@ impl Engine for Caching {
 
     fn reload(&self, plan: &Arc<Plan>) {
         let inner = &self.0;
+        // It was good when the plan was accepted; a file that has changed since lets nobody in.
+        let gate = Gate::of(&plan.auth).unwrap_or_else(|error| {
+            tracing::error!(error, "nobody is let in");
+            Gate::Closed
+        });
+        inner.gate.store(Arc::new(gate));
+        inner.watch_versions(plan);
         inner.routes.store(Arc::new(Routes::of(plan, &inner.routes.load())));
         inner.stores.follow(plan, &inner.cache, &inner.clock);
         inner.plan.store(Arc::new(Some(Arc::clone(plan))));

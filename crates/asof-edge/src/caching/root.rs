@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use asof_api::{SessionToken, headers as wire};
+use asof_api::SessionToken;
 use asof_time::{Epoch, Timestamp, Validity};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::routes::{Known, Routes};
-use super::stores::{LOST_AFTER, View};
+use super::auth::Identity;
+use super::moment::{Choice, Instead, declared};
 use super::{Inner, canonical};
-use crate::config::{AsOf, OnLoss, Plan, State, StateName, StateSource, StoreName};
-use crate::limits;
-use crate::problem::{Problem, ProblemKind};
+use crate::config::{Plan, State, StateName, StateSource, StoreName};
+use crate::problem::Problem;
 
 /// What one request tree is a function of.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ pub(crate) struct Root {
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     /// For how long the moment has been frozen, where a store is lost.
     pub(crate) frozen: Option<core::time::Duration>,
+    /// Why the moment is this one.
+    pub(crate) choice: Choice,
+    /// The stores that services may read.
+    declared: Vec<StoreName>,
     sources: BTreeMap<StateName, Option<String>>,
     states: Mutex<HashMap<StateName, Resolved>>,
     /// The newest write below the request, for its writer's next one.
@@ -47,24 +51,13 @@ pub(crate) enum Gathered {
     Refused(Problem),
 }
 
-/// The moment of a request.
-struct At {
-    at: Timestamp,
-    epochs: BTreeMap<StoreName, Epoch>,
-    frozen: Option<core::time::Duration>,
-}
-
-enum Sought {
-    At(At),
-    Pass,
-    Refused(Problem),
-}
-
-fn refused(kind: ProblemKind, detail: impl Into<String>) -> Sought {
-    Sought::Refused(Problem::new(kind, detail))
-}
-
 impl Root {
+    /// Whether services may read this store. The edge itself may read more: those that state
+    /// values and releases are kept in.
+    pub(crate) fn declares(&self, store: &StoreName) -> bool {
+        self.declared.contains(store)
+    }
+
     /// Remembers the newest write, to be handed to whoever made it.
     pub(crate) fn wrote(&self, token: SessionToken) {
         let mut wrote = self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,14 +80,15 @@ impl Inner {
         known: Option<&Arc<Known>>,
         headers: &HeaderMap,
         uri: &Uri,
+        who: &Identity,
     ) -> Gathered {
         let moment = match self.seek(plan, known, headers).await {
-            Sought::At(moment) => moment,
-            Sought::Pass => return Gathered::Pass,
-            Sought::Refused(problem) => return Gathered::Refused(problem),
+            Ok(moment) => moment,
+            Err(Instead::Pass) => return Gathered::Pass,
+            Err(Instead::Refuse(problem)) => return Gathered::Refused(problem),
         };
         let sources = plan.states.iter().map(|(name, state)| {
-            (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri)))
+            (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri, who)))
         });
         let traceparent = headers.get(&crate::headers::TRACEPARENT).cloned();
         Gathered::Root(Arc::new(Root {
@@ -105,121 +99,12 @@ impl Inner {
             traceparent: traceparent.unwrap_or_else(|| crate::engine::traceparent(&*self.random)),
             epochs: moment.epochs,
             frozen: moment.frozen,
+            choice: moment.choice,
+            declared: declared(plan, known),
             sources: sources.collect(),
             states: Mutex::default(),
             wrote: Mutex::default(),
         }))
-    }
-
-    async fn seek(
-        &self,
-        plan: &Arc<Plan>,
-        known: Option<&Arc<Known>>,
-        headers: &HeaderMap,
-    ) -> Sought {
-        let route = known.map(|known| &known.route);
-        let all = || plan.stores.keys().collect::<Vec<_>>();
-        let stores = route.map_or_else(all, |route| route.stores.iter().collect());
-        let floor = match session(headers) {
-            Ok(floor) => floor,
-            Err(problem) => return Sought::Refused(problem),
-        };
-        let (mut at, mut earliest) = (Timestamp::MAX, Timestamp::MIN);
-        let mut cap: Option<Timestamp> = None;
-        let (mut epochs, mut frozen) = (BTreeMap::new(), None::<core::time::Duration>);
-        for name in &stores {
-            let view = match self.view(name, floor).await {
-                Ok(view) => view,
-                Err(problem) => {
-                    let default =
-                        plan.stores.get(*name).map_or(OnLoss::Freeze, |store| store.on_loss);
-                    let on_loss = route.map_or(default, |route| plan.on_loss(route, name));
-                    return if on_loss == OnLoss::Pass {
-                        Sought::Pass
-                    } else {
-                        Sought::Refused(problem)
-                    };
-                }
-            };
-            let silent = self.clock.boot().since(view.heard);
-            if silent > LOST_AFTER {
-                let default = plan.stores.get(*name).map_or(OnLoss::Freeze, |store| store.on_loss);
-                match route.map_or(default, |route| plan.on_loss(route, name)) {
-                    OnLoss::Pass => return Sought::Pass,
-                    OnLoss::Refuse => {
-                        return refused(
-                            ProblemKind::Unavailable,
-                            format!("the store `{name}` is lost"),
-                        );
-                    }
-                    OnLoss::Freeze => {}
-                }
-                let most = plan.stores.get(*name).map_or(LOST_AFTER, |store| store.freeze_max);
-                if silent > most {
-                    let detail = format!(
-                        "the store `{name}` has been lost for {} s, and a frozen moment is served for {} s",
-                        silent.as_secs(),
-                        most.as_secs()
-                    );
-                    return refused(ProblemKind::Unavailable, detail);
-                }
-                frozen = frozen.max(Some(silent));
-            }
-            at = at.min(view.latest());
-            earliest = earliest.max(view.floor);
-            cap = cap.into_iter().chain(view.cap).min();
-            epochs.insert((*name).clone(), view.epoch);
-        }
-        if stores.is_empty() {
-            at = self.clock.wall();
-        }
-        let asked = match as_of(headers) {
-            Ok(asked) => asked.filter(|_| route.is_some_and(|route| route.as_of == AsOf::Closed)),
-            Err(problem) => return Sought::Refused(problem),
-        };
-        match asked {
-            Some(asked) if cap.is_some_and(|cap| asked > cap) => {
-                refused(ProblemKind::AboveCap, format!("as-of `{asked}` is above the cap"))
-            }
-            Some(asked) if asked > at => refused(
-                ProblemKind::NotYetClosed,
-                format!("as-of `{asked}` is above closed=`{at}`"),
-            ),
-            Some(asked) if asked < earliest => refused(
-                ProblemKind::BelowFloor,
-                format!("as-of `{asked}` is below floor=`{earliest}`"),
-            ),
-            asked => Sought::At(At { at: asked.unwrap_or(at), epochs, frozen }),
-        }
-    }
-
-    /// What is known of a store, once it has come to the session's last write of this epoch.
-    async fn view(&self, name: &StoreName, floor: Option<SessionToken>) -> Result<View, Problem> {
-        let away = || {
-            let detail = format!("the edge has not yet heard of the store `{name}`");
-            Problem::new(ProblemKind::Unavailable, detail)
-        };
-        let store = self.stores.get(name.as_str()).ok_or_else(away)?;
-        let enough = |view: &Option<View>| {
-            view.is_some_and(|view| {
-                floor.is_none_or(|floor| floor.epoch != view.epoch || floor.at <= view.through)
-            })
-        };
-        let mut views = store.view.subscribe();
-        let now = *views.borrow();
-        if let Some(view) = now.filter(|_| enough(&now)) {
-            return Ok(view);
-        }
-        let waited = tokio::time::timeout(limits::SESSION_WAIT, views.wait_for(enough)).await;
-        match waited {
-            Ok(Ok(view)) => (*view).ok_or_else(away),
-            _ if now.is_none() => Err(away()),
-            _ => {
-                let detail =
-                    format!("the edge has not yet come to the session's last write of `{name}`");
-                Err(Problem::new(ProblemKind::Unavailable, detail))
-            }
-        }
     }
 
     /// The declared state values of a route, by name.
@@ -239,7 +124,8 @@ impl Inner {
         (values, validities)
     }
 
-    async fn state(self: &Arc<Self>, root: &Arc<Root>, name: &StateName) -> Resolved {
+    /// One state value.
+    pub(crate) async fn state(self: &Arc<Self>, root: &Arc<Root>, name: &StateName) -> Resolved {
         let known = |root: &Root| {
             let states = root.states.lock().unwrap_or_else(PoisonError::into_inner);
             states.get(name).cloned()
@@ -285,7 +171,7 @@ impl Inner {
 }
 
 /// A scalar as the text that a header carries.
-fn text(value: &serde_json::Value) -> Option<String> {
+pub(crate) fn text(value: &serde_json::Value) -> Option<String> {
     match value {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(number.to_string()),
@@ -299,12 +185,17 @@ fn text(value: &serde_json::Value) -> Option<String> {
 const KEY: AsciiSet =
     NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-fn encoded(key: &str) -> String {
+pub(crate) fn encoded(key: &str) -> String {
     utf8_percent_encode(key, &KEY).to_string()
 }
 
 /// The part of a request that a state value starts from.
-fn source(from: &StateSource, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+fn source(
+    from: &StateSource,
+    headers: &HeaderMap,
+    uri: &Uri,
+    who: &Identity,
+) -> Option<String> {
     match from {
         StateSource::Cookie(name) => cookie(headers, name),
         StateSource::Header(name) => headers.get(name)?.to_str().ok().map(str::to_owned),
@@ -313,8 +204,7 @@ fn source(from: &StateSource, headers: &HeaderMap, uri: &Uri) -> Option<String> 
             let value = percent_decode_str(value).decode_utf8().ok()?;
             (percent_decode_str(key).decode_utf8().ok()? == **name).then(|| value.into_owned())
         }),
-        // Nobody checks tokens with claims yet: the configuration refuses such a mode.
-        StateSource::Claim(_) => None,
+        StateSource::Claim(_) | StateSource::AuthHeader(_) => who.value(from).map(str::to_owned),
     }
 }
 
@@ -325,32 +215,4 @@ pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then(|| value.trim_matches('"').to_owned())
     })
-}
-
-/// The moment that the client asks for.
-fn as_of(headers: &HeaderMap) -> Result<Option<Timestamp>, Problem> {
-    one(headers, &wire::AS_OF)?.map_or(Ok(None), |text| {
-        text.parse()
-            .map(Some)
-            .map_err(|error| Problem::new(ProblemKind::Malformed, format!("As-Of: {error}")))
-    })
-}
-
-/// The last write that the client's next answer must show.
-fn session(headers: &HeaderMap) -> Result<Option<SessionToken>, Problem> {
-    one(headers, &wire::ASOF_TOKEN)?.map_or(Ok(None), |text| {
-        text.parse()
-            .map(Some)
-            .map_err(|error| Problem::new(ProblemKind::Malformed, format!("Asof-Token: {error}")))
-    })
-}
-
-fn one(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, Problem> {
-    let malformed = |what: &str| Problem::new(ProblemKind::Malformed, format!("{name}: {what}"));
-    let mut values = headers.get_all(name).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(malformed("it is there more than once"));
-    }
-    value.to_str().map(|text| Some(text.trim().to_owned())).map_err(|_| malformed("it is not text"))
 }

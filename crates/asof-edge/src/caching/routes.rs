@@ -17,8 +17,8 @@ pub(crate) struct Known {
     pub(crate) route: Route,
     pub(crate) digest: RouteDigest,
     pub(crate) trust: Arc<Trust>,
-    /// Whether something of it is made of credentials or cookies, so that a request with these
-    /// may be cached.
+    /// Whether something of it is made of credentials or cookies, or it says that nothing is, so
+    /// that a request with these may be cached.
     pub(crate) knows_who: bool,
 }
 
@@ -33,9 +33,10 @@ impl Routes {
     pub(crate) fn of(plan: &Plan, before: &Self) -> Self {
         let learnt: HashMap<RouteDigest, &Arc<Trust>> =
             before.all().map(|known| (known.digest, &known.trust)).collect();
+        let releases = plan.canonical_releases();
         let services = plan.services.iter().map(|(name, service)| {
             let routes = service.routes.iter().map(|route| {
-                let digest = RouteDigest::of(&route.canonical_config());
+                let digest = RouteDigest::of(&[route.canonical_config(), releases.clone()].concat());
                 let trust =
                     learnt.get(&digest).map_or_else(Arc::default, |trust| Arc::clone(trust));
                 Arc::new(Known::new(plan, route.clone(), digest, trust))
@@ -54,6 +55,11 @@ impl Routes {
             .find(|known| known.route.methods.contains(method) && known.route.path.matches(path))
     }
 
+    /// Those of a service.
+    pub(crate) fn of_service(&self, service: &str) -> impl Iterator<Item = &Arc<Known>> {
+        self.services.get(service).into_iter().flatten()
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
         self.services.values().flatten()
@@ -64,13 +70,16 @@ impl Known {
     fn new(plan: &Plan, route: Route, digest: RouteDigest, trust: Arc<Trust>) -> Self {
         let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
         let name = format!("{} {} {}", route.service, methods.join("|"), route.path.as_str());
-        let knows_who = route
-            .headers
-            .iter()
-            .any(|name| *name == header::AUTHORIZATION || *name == header::COOKIE)
+        let knows_who = route.shared
+            || route
+                .headers
+                .iter()
+                .any(|name| *name == header::AUTHORIZATION || *name == header::COOKIE)
             || route.state.iter().filter_map(|name| plan.states.get(name)).any(
                 |state| match &state.from {
-                    Some(StateSource::Cookie(_) | StateSource::Claim(_)) => true,
+                    Some(
+                        StateSource::Cookie(_) | StateSource::Claim(_) | StateSource::AuthHeader(_),
+                    ) => true,
                     Some(StateSource::Header(name)) => *name == header::AUTHORIZATION,
                     Some(StateSource::Query(_)) | None => false,
                 },

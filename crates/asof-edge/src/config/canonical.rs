@@ -1,6 +1,6 @@
 //! What of a route can change an answer, as bytes.
 
-use super::plan::{Route, TimeInput, Zone};
+use super::plan::{Plan, Route, TimeInput, Zone};
 
 /// Names this form; another form has another, so that no digest of one is a digest of the other.
 const FORM: &str = "asof route 1";
@@ -36,6 +36,26 @@ impl Route {
         form.one("constant", if self.constant { "true" } else { "false" });
         let version = self.version_header.as_ref().map_or("", http::HeaderName::as_str);
         form.one("version_header", version);
+        form.0
+    }
+}
+
+impl Plan {
+    /// What says by which release each service answers. An answer depends on it through every
+    /// call below it, whatever the route.
+    pub fn canonical_releases(&self) -> Vec<u8> {
+        let mut form = Form(Vec::new());
+        let Some(releases) = &self.releases else { return form.0 };
+        form.one("releases", "1");
+        form.one("store", releases.store.as_str());
+        form.one("space", &releases.space);
+        for (name, service) in &self.services {
+            let Some(canary) = &service.canary else { continue };
+            form.one("service", name.as_str());
+            form.one("state", canary.state.as_str());
+            form.one("value", &canary.value);
+            form.one("release", &canary.release);
+        }
         form.0
     }
 }

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
-use super::plan::{Auth, Mode, Plan, Route, Service, StateSource, TimeInput, Zone};
+use super::plan::{Mode, Plan, Route, Service, TimeInput, Zone};
 use super::read::Draft;
+use super::{auth, release};
 use super::walk::nearest;
 
 /// Notes what does not fit, and fills in what follows from other members.
@@ -20,6 +21,9 @@ pub(crate) fn check(sheet: &Sheet<'_>, draft: Draft) -> Plan {
         checker.service(&plan, name, service);
     }
     checker.states(&plan);
+    for (path, why) in release::misfits(&plan).into_iter().chain(auth::misfits(&plan)) {
+        checker.wrong(&path, &why);
+    }
     let all: Vec<_> = plan.stores.keys().cloned().collect();
     for route in plan.services.values_mut().flat_map(|service| &mut service.routes) {
         // No declared set means all there are.
@@ -202,11 +206,6 @@ impl Checker<'_, '_> {
             }
             if !state.lookups.is_empty() && state.store.is_none() {
                 self.wrong(&format!("{path}.store"), "missing; look-ups need the store to look in");
-            }
-            let claim = matches!(state.from, Some(StateSource::Claim(_)));
-            if claim && !matches!(plan.auth, Auth::Jwt { .. } | Auth::Forward { .. }) {
-                let why = "a claim comes with auth.mode = \"jwt\" or \"forward\" only";
-                self.wrong(&format!("{path}.from"), why);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The configuration: read strictly and wholly, checked in one place, before anything takes effect.
 
+mod auth;
 mod canonical;
 mod check;
 mod diff;
@@ -9,6 +10,7 @@ mod pattern;
 mod plan;
 mod read;
 mod read_route;
+mod release;
 mod settings;
 mod units;
 mod url;
@@ -20,14 +22,16 @@ mod tests;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use auth::Auth;
 pub use diff::{Difference, Effect};
 pub use mistakes::{Mistake, Mistakes};
 pub use names::{ServiceName, StateName, StoreName};
 pub use pattern::PathPattern;
 pub use plan::{
-    AsOf, Auth, Bucket, Health, Limits, Lookup, Mode, OnLoss, Plan, Route, Rule, Service, State,
+    AsOf, Bucket, Health, Limits, Lookup, Mode, OnLoss, Plan, Route, Rule, Service, State,
     StateSource, Store, TimeInput, Tls, Zone,
 };
+pub use release::{Canary, Releases, Version};
 pub use url::BaseUrl;
 
 use self::mistakes::Sheet;

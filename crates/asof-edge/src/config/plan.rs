@@ -7,8 +7,10 @@ use std::path::PathBuf;
 
 use http::{HeaderName, Method};
 
+use super::auth::Auth;
 use super::names::{ServiceName, StateName, StoreName};
 use super::pattern::PathPattern;
+use super::release::{Canary, Releases, Version};
 use super::url::BaseUrl;
 
 /// A whole configuration. What refers to something else refers to what is there.
@@ -36,6 +38,10 @@ pub struct Plan {
     pub states: BTreeMap<StateName, State>,
     /// Who clients are.
     pub auth: Auth,
+    /// Where the releases of services are kept, if anywhere.
+    pub releases: Option<Releases>,
+    /// The cookie that carries the newest write of a client, if one does.
+    pub session_cookie: Option<String>,
 }
 
 /// PEM files.
@@ -106,6 +112,10 @@ pub struct Rule {
 pub struct Service {
     /// Its instances.
     pub upstreams: Vec<BaseUrl>,
+    /// Instances of one version, which are asked where it is in force.
+    pub versions: BTreeMap<Version, Vec<BaseUrl>>,
+    /// Who is shown another release.
+    pub canary: Option<Canary>,
     /// Further names under which other services call it.
     pub hosts: Vec<String>,
     /// Its own listener for the calls it makes; without one it is not recorded.
@@ -164,6 +174,11 @@ pub struct Route {
     pub as_of: AsOf,
     /// What happens where a store is lost; as the store says where `None`.
     pub on_loss: Option<OnLoss>,
+    /// What state values must be for somebody to be let in.
+    pub require: BTreeMap<StateName, Vec<String>>,
+    /// Whether its answers are the same for all who may have them, so that credentials and
+    /// cookies stop here.
+    pub shared: bool,
     /// The header of the service that names the software that answered.
     pub version_header: Option<HeaderName>,
 }
@@ -247,6 +262,8 @@ pub enum StateSource {
     Header(HeaderName),
     /// A claim of the token.
     Claim(String),
+    /// A header of the answer of whoever judges requests.
+    AuthHeader(HeaderName),
     /// A parameter of the query.
     Query(String),
 }
@@ -258,44 +275,6 @@ pub struct Lookup {
     pub space: String,
     /// The field.
     pub field: String,
-}
-
-/// Who clients are.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Auth {
-    /// Anybody.
-    None,
-    /// Whoever holds a token whose hash is in the file.
-    Tokens {
-        /// The file of hashes.
-        file: PathBuf,
-    },
-    /// Whoever holds a JSON web token.
-    Jwt {
-        /// The key that signatures are checked by.
-        key_file: PathBuf,
-        /// Who must have issued it.
-        issuer: Option<String>,
-        /// Whom it must be for.
-        audience: Option<String>,
-    },
-    /// Whomever another service lets in.
-    Forward {
-        /// The service to ask.
-        url: BaseUrl,
-    },
-}
-
-impl Auth {
-    /// Its word in a configuration.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Tokens { .. } => "tokens",
-            Self::Jwt { .. } => "jwt",
-            Self::Forward { .. } => "forward",
-        }
-    }
 }
 
 macro_rules! words {

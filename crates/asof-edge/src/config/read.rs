@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
-use super::plan::{Auth, Health, Limits, OnLoss, Plan, Rule, Service, Store, Tls};
+use super::auth::{self, Auth};
+use super::plan::{Health, Limits, OnLoss, Plan, Rule, Service, Store, Tls};
+use super::release;
 use super::read_route::{route, state};
 use super::url::BaseUrl;
 use super::walk::{Placed, Section};
@@ -38,7 +40,7 @@ impl Reader<'_> {
         self.places.insert(section.path_of(key), section.place_of(key));
     }
 
-    fn file(&mut self, section: &mut Section<'_, '_>, key: &'static str) -> Option<PathBuf> {
+    pub(crate) fn file(&mut self, section: &mut Section<'_, '_>, key: &'static str) -> Option<PathBuf> {
         self.stands(section, key);
         let text = section.text(key)?;
         if text.value.is_empty() {
@@ -69,7 +71,11 @@ impl Reader<'_> {
                 .into_iter()
                 .map(|(name, section)| (name, state(self, section)))
                 .collect(),
-            auth: root.section("auth").map_or(Auth::None, |section| self.auth(section)),
+            auth: root.section("auth").map_or(Auth::None, |section| auth::auth(self, section)),
+            releases: root
+                .section("releases")
+                .and_then(|section| release::releases(self, section)),
+            session_cookie: root.section("session").and_then(auth::session),
         };
         root.finish();
         plan
@@ -143,11 +149,12 @@ impl Reader<'_> {
     }
 
     fn service(&mut self, name: &ServiceName, mut section: Section<'_, '_>) -> Service {
-        for key in ["egress", "hosts", "upstreams"] {
+        for key in ["egress", "hosts", "upstreams", "versions"] {
             self.stands(&section, key);
         }
         let upstreams = section.parsed_set::<BaseUrl>("upstreams");
-        if upstreams.as_ref().is_none_or(Vec::is_empty) {
+        let versions = release::versions(&mut section);
+        if upstreams.as_ref().is_none_or(Vec::is_empty) && versions.is_empty() {
             let why = "at least one is needed, such as [\"http://127.0.0.1:9001\"]";
             section.wrong("upstreams", section.place_of("upstreams"), why);
         }
@@ -162,6 +169,8 @@ impl Reader<'_> {
         let version_header = section.parsed("version_header", header).map(value);
         let mut service = Service {
             upstreams: upstreams.unwrap_or_default().into_iter().map(value).collect(),
+            versions,
+            canary: section.section("canary").and_then(|below| release::canary(self, below)),
             hosts: names,
             egress: address(&mut section, "egress"),
             timeout: section.span("timeout", &limits::TIMEOUT).unwrap_or(limits::TIMEOUT_DEFAULT),
@@ -178,38 +187,6 @@ impl Reader<'_> {
         }
         section.finish();
         service
-    }
-
-    fn auth(&mut self, mut section: Section<'_, '_>) -> Auth {
-        let words = [("none", 0), ("tokens", 1), ("jwt", 2), ("forward", 3)];
-        let mode = section.word("mode", &words).map_or(0, value);
-        let missing = |section: &Section<'_, '_>, key: &str| {
-            if section.place_of(key) == section.place {
-                section.wrong(key, section.place, "missing; this mode needs it");
-            }
-        };
-        let auth = match mode {
-            1 => {
-                let file = self.file(&mut section, "file");
-                missing(&section, "file");
-                file.map(|file| Auth::Tokens { file })
-            }
-            2 => {
-                let key_file = self.file(&mut section, "key_file");
-                missing(&section, "key_file");
-                let issuer = section.text("issuer").map(value);
-                let audience = section.text("audience").map(value);
-                key_file.map(|key_file| Auth::Jwt { key_file, issuer, audience })
-            }
-            3 => {
-                let url = section.parsed("url", str::parse::<BaseUrl>);
-                missing(&section, "url");
-                url.map(|url| Auth::Forward { url: url.value })
-            }
-            _ => None,
-        };
-        section.finish();
-        auth.unwrap_or(Auth::None)
     }
 }
 

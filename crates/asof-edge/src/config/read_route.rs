@@ -2,12 +2,13 @@
 
 use http::{HeaderName, Method};
 
+use super::auth;
 use super::names::{ServiceName, StateName, StoreName};
 use super::pattern::PathPattern;
 use super::plan::{
     AsOf, Bucket, Lookup, Mode, OnLoss, Route, Service, State, StateSource, TimeInput, Zone,
 };
-use super::read::{Reader, header, value};
+use super::read::{self, Reader, header, value};
 use super::walk::{Placed, Section};
 use crate::limits;
 
@@ -18,7 +19,7 @@ pub(crate) fn route(
     service: &Service,
     mut section: Section<'_, '_>,
 ) -> Option<Route> {
-    for key in ["path", "mode", "state", "stores", "zone_from", "constant"] {
+    for key in ["path", "mode", "state", "stores", "zone_from", "constant", "require"] {
         reader.stands(&section, key);
     }
     let path = section.parsed("path", PathPattern::new);
@@ -49,6 +50,8 @@ pub(crate) fn route(
         shadow: section.share("shadow").unwrap_or(0.01),
         as_of: section.word("as_of", AsOf::WORDS).map_or(AsOf::None, value),
         on_loss: section.word("on_loss", OnLoss::WORDS).map(value),
+        require: auth::require(&mut section),
+        shared: section.flag("shared").unwrap_or_default(),
         version_header: service.version_header.clone(),
     });
     if route.is_some() {
@@ -218,7 +221,7 @@ fn chain(section: &mut Section<'_, '_>) -> (Option<StateSource>, Vec<Lookup>) {
                 Some("begin with a cookie, header, claim or query: a look-up needs a key")
             }
             (Some(_), None, None) => Some("only the first step reads the request"),
-            _ => Some("a step is one of cookie, header, claim, query, or lookup with field"),
+            _ => Some("a step is one of cookie, header, claim, auth_header, query, or lookup with field"),
         };
         if let Some(why) = why {
             section.sheet.mistake(step.place, format!("{}: {why}", step.path));
@@ -232,8 +235,10 @@ fn starting_point(step: &mut Section<'_, '_>) -> Option<StateSource> {
     let cookie = step.text("cookie").map(|name| StateSource::Cookie(name.value));
     let header = step.parsed("header", header).map(|name| StateSource::Header(name.value));
     let claim = step.text("claim").map(|name| StateSource::Claim(name.value));
+    let answered =
+        step.parsed("auth_header", read::header).map(|name| StateSource::AuthHeader(name.value));
     let query = step.text("query").map(|name| StateSource::Query(name.value));
-    let mut given = [cookie, header, claim, query].into_iter().flatten();
+    let mut given = [cookie, header, claim, answered, query].into_iter().flatten();
     let first = given.next();
     if given.next().is_some() {
         step.sheet.mistake(step.place, format!("{}: one step reads one thing", step.path));

@@ -4,7 +4,8 @@ use core::fmt::Display;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::plan::{Auth, Plan, Route, Service, State, StateSource, TimeInput, Zone};
+use super::auth::Auth;
+use super::plan::{Plan, Route, Service, State, StateSource, TimeInput, Zone};
 use super::units::{size_text, span_text};
 
 impl Plan {
@@ -39,6 +40,13 @@ impl Plan {
             all.state(&format!("state.{name}"), state);
         }
         all.auth(&self.auth);
+        if let Some(releases) = &self.releases {
+            all.put("releases.store", &releases.store);
+            all.put("releases.space", &releases.space);
+        }
+        if let Some(cookie) = &self.session_cookie {
+            all.put("session.cookie", cookie);
+        }
         all.0
     }
 }
@@ -74,6 +82,13 @@ impl Settings {
 
     fn service(&mut self, path: &str, service: &Service) {
         self.list(format!("{path}.upstreams"), service.upstreams.iter());
+        for (version, upstreams) in &service.versions {
+            self.list(format!("{path}.versions.{version}.upstreams"), upstreams.iter());
+        }
+        if let Some(canary) = &service.canary {
+            let shown = format!("{} = {} -> {}", canary.state, canary.value, canary.release);
+            self.put(format!("{path}.canary"), shown);
+        }
         self.list(format!("{path}.hosts"), service.hosts.iter());
         if let Some(egress) = service.egress {
             self.put(format!("{path}.egress"), egress);
@@ -119,6 +134,10 @@ impl Settings {
         self.put(format!("{path}.observed_min"), route.observed_min);
         self.put(format!("{path}.shadow"), route.shadow);
         self.put(format!("{path}.as_of"), route.as_of.as_str());
+        for (name, values) in &route.require {
+            self.list(format!("{path}.require.{name}"), values.iter());
+        }
+        self.put(format!("{path}.shared"), route.shared);
         if let Some(on_loss) = route.on_loss {
             self.put(format!("{path}.on_loss"), on_loss.as_str());
         }
@@ -133,6 +152,7 @@ impl Settings {
             StateSource::Cookie(name) => format!("cookie {name}"),
             StateSource::Header(name) => format!("header {name}"),
             StateSource::Claim(name) => format!("claim {name}"),
+            StateSource::AuthHeader(name) => format!("auth_header {name}"),
             StateSource::Query(name) => format!("query {name}"),
         });
         let lookups = state.lookups.iter().map(|step| format!("{} {}", step.space, step.field));
@@ -155,7 +175,10 @@ impl Settings {
                     }
                 }
             }
-            Auth::Forward { url } => self.put("auth.url", url),
+            Auth::Forward { url, path } => {
+                self.put("auth.url", url);
+                self.put("auth.path", path);
+            }
         }
     }
 }

@@ -216,6 +216,37 @@ impl<'s, 't> Section<'s, 't> {
         Some(items)
     }
 
+    /// Texts by names that the configuration gives: one alone, or a list.
+    pub(crate) fn texts_by_name<T: FromStr<Err = String>>(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(T, Vec<Placed<String>>)> {
+        let Some(all) = self.typed(key, "a table", |value| value.as_table()) else {
+            return Vec::new();
+        };
+        let mut named = Vec::new();
+        for (name, item) in all.value {
+            let place = Place(name.span().start);
+            let one = item.get_ref().as_str().map(|text| vec![text]);
+            let list = item.get_ref().as_array().and_then(|items| {
+                items.iter().map(|item| item.get_ref().as_str()).collect::<Option<Vec<_>>>()
+            });
+            match (name.get_ref().parse::<T>(), one.or(list)) {
+                (Err(why), _) => self.wrong(key, place, why),
+                (_, None) => self.wrong(key, place, "expected a string or a list of strings"),
+                (Ok(_), Some(texts)) if texts.is_empty() || texts.len() > LIST_MAX => {
+                    self.wrong(key, place, format!("takes 1 to {LIST_MAX} values"));
+                }
+                (Ok(name), Some(texts)) => {
+                    let placed =
+                        |text: &str| Placed { value: text.to_owned(), place: self.place };
+                    named.push((name, texts.into_iter().map(placed).collect()));
+                }
+            }
+        }
+        named
+    }
+
     fn bound(&self, key: &str, place: Place, count: usize) {
         if count > LIST_MAX {
             self.wrong(key, place, format!("{count} entries are above the limit of {LIST_MAX}"));

@@ -25,10 +25,13 @@ pub(crate) use self::pool::Lease;
 
 use self::set::{Settings, Upstreams};
 use crate::body::Body;
-use crate::config::Plan;
+use crate::config::{Auth, Plan, Version};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::target::Target;
+
+/// What whoever judges requests is called in metrics.
+const JUDGE: &str = "auth";
 
 /// Hands requests on to services and stores. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -36,11 +39,20 @@ pub struct Forwarder(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    sets: ArcSwap<BTreeMap<Target, Arc<Upstreams>>>,
+    sets: ArcSwap<Sets>,
     metrics: Metrics,
     tunnels: Arc<Semaphore>,
     /// Turns true when the edge stops.
     stopping: channel::Receiver<bool>,
+}
+
+/// The instances of everybody.
+#[derive(Debug, Default)]
+struct Sets {
+    /// Of each service and store; and of a version of a service, where it has some of its own.
+    all: BTreeMap<(Target, Option<Version>), Arc<Upstreams>>,
+    /// Of whoever judges the requests of clients.
+    judge: Option<Arc<Upstreams>>,
 }
 
 impl Forwarder {
@@ -58,21 +70,33 @@ impl Forwarder {
     /// connections; requests under way end where they are. Runs inside a runtime.
     pub(crate) fn reload(&self, plan: &Plan) {
         let known = self.0.sets.load();
-        let mut sets = BTreeMap::new();
-        let services = plan
-            .services
-            .iter()
-            .map(|(name, service)| (Target::Service(name.clone()), Settings::of_service(service)));
-        let stores = plan
-            .stores
-            .iter()
-            .map(|(name, store)| (Target::Store(name.clone()), Settings::of_store(store)));
-        for (target, settings) in services.chain(stores) {
-            let kept = known.get(&target).filter(|set| set.settings == settings);
-            let set = kept
-                .cloned()
-                .unwrap_or_else(|| Upstreams::start(target.clone(), settings, &self.0.metrics));
-            sets.insert(target, set);
+        let start = |kept: Option<&Arc<Upstreams>>, target: &Target, settings: Settings| {
+            let kept = kept.filter(|set| set.settings == settings).cloned();
+            kept.unwrap_or_else(|| Upstreams::start(target.clone(), settings, &self.0.metrics))
+        };
+        let mut sets = Sets::default();
+        for (name, service) in &plan.services {
+            let target = Target::Service(name.clone());
+            let versions = service.versions.iter();
+            let versions = versions.map(|(version, urls)| (Some(version.clone()), urls));
+            for (version, urls) in versions.chain([(None, &service.upstreams)]) {
+                if urls.is_empty() {
+                    continue;
+                }
+                let key = (target.clone(), version);
+                let settings = Settings { urls: urls.clone(), ..Settings::of_service(service) };
+                let set = start(known.all.get(&key), &target, settings);
+                sets.all.insert(key, set);
+            }
+        }
+        for (name, store) in &plan.stores {
+            let key = (Target::Store(name.clone()), None);
+            let set = start(known.all.get(&key), &key.0, Settings::of_store(store));
+            sets.all.insert(key, set);
+        }
+        if let (Auth::Forward { url, .. }, Ok(name)) = (&plan.auth, JUDGE.parse()) {
+            let settings = Settings::of_judge(url);
+            sets.judge = Some(start(known.judge.as_ref(), &Target::Service(name), settings));
         }
         self.0.sets.store(Arc::new(sets));
     }
@@ -93,7 +117,43 @@ impl Forwarder {
         target: &Target,
         request: Request<Body>,
     ) -> Result<Response<Body>, UpstreamError> {
-        let set = self.0.sets.load().get(target).cloned();
+        self.forward_release(target, "", request).await
+    }
+
+    /// As [`forward`](Self::forward), to an instance of the version `release` of a service where
+    /// that one has some of its own.
+    ///
+    /// # Errors
+    ///
+    /// Where no answer came.
+    pub async fn forward_release(
+        &self,
+        target: &Target,
+        release: &str,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
+        let set = {
+            let sets = self.0.sets.load();
+            let of = |version| sets.all.get(&(target.clone(), version));
+            let own = release.parse().ok().and_then(|version| of(Some(version)));
+            own.or_else(|| of(None)).cloned()
+        };
+        self.send(set, target, request).await
+    }
+
+    /// Asks whoever judges the requests of clients; `None` where nobody does or no answer came.
+    pub(crate) async fn judge(&self, request: Request<Body>) -> Option<Response<Body>> {
+        let set = self.0.sets.load().judge.clone()?;
+        let target = set.target.clone();
+        self.send(Some(set), &target, request).await.ok()
+    }
+
+    async fn send(
+        &self,
+        set: Option<Arc<Upstreams>>,
+        target: &Target,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, UpstreamError> {
         let Some(set) = set else {
             return Err(UpstreamError::new(target, UpstreamErrorKind::Unknown));
         };
@@ -105,9 +165,12 @@ impl Forwarder {
         answered
     }
 
-    /// How many instances `target` has, and how many of them are thought to be well.
+    /// How many instances `target` has, of all versions, and how many of them are thought to be
+    /// well.
     pub fn health(&self, target: &Target) -> Option<(usize, usize)> {
         let sets = self.0.sets.load();
-        sets.get(target).map(|set| set.health())
+        let own = sets.all.iter().filter(|((of, _), _)| of == target);
+        let each = own.map(|(_, set)| set.health());
+        each.reduce(|one, other| (one.0 + other.0, one.1 + other.1))
     }
 }

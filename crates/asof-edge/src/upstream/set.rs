@@ -35,6 +35,16 @@ impl Settings {
         }
     }
 
+    pub(crate) fn of_judge(url: &BaseUrl) -> Self {
+        Self {
+            urls: vec![url.clone()],
+            timeout: limits::JUDGE_TIMEOUT,
+            connect_timeout: limits::CONNECT_TIMEOUT_DEFAULT,
+            health: None,
+            http2: false,
+        }
+    }
+
     pub(crate) fn of_store(store: &Store) -> Self {
         Self {
             urls: vec![store.url.clone()],

@@ -1,0 +1,89 @@
+//! The newest write of a client, as a cookie: browsers bring it back by themselves.
+
+use asof_api::{SessionToken, headers as wire};
+use http::{HeaderMap, HeaderValue, header};
+
+/// Takes the cookie out of a request, and makes the header of it that says the same, unless the
+/// client sent that one as well. A cookie that is no token is forgotten: nobody can mend it.
+pub(crate) fn take(headers: &mut HeaderMap, cookie: &str) {
+    if !headers.contains_key(header::COOKIE) {
+        return;
+    }
+    let mut token: Option<SessionToken> = None;
+    let mut kept = Vec::new();
+    for value in headers.get_all(header::COOKIE) {
+        let Ok(text) = value.to_str() else {
+            kept.push(value.clone());
+            continue;
+        };
+        let is_ours =
+            |pair: &str| pair.split_once('=').is_some_and(|(name, _)| name.trim() == cookie);
+        let (ours, others): (Vec<&str>, Vec<&str>) =
+            text.split(';').map(str::trim).partition(|pair| is_ours(pair));
+        let found = ours.iter().filter_map(|pair| pair.split_once('=')?.1.trim().parse().ok());
+        token = token.or(found.into_iter().next());
+        let others: Vec<&str> = others.into_iter().filter(|pair| !pair.is_empty()).collect();
+        kept.extend(HeaderValue::try_from(others.join("; ")).ok().filter(|_| !others.is_empty()));
+    }
+    headers.remove(header::COOKIE);
+    for value in kept {
+        headers.append(header::COOKIE, value);
+    }
+    if let Some(token) = token.filter(|_| !headers.contains_key(&wire::ASOF_TOKEN))
+        && let Ok(value) = HeaderValue::try_from(token.to_string())
+    {
+        headers.insert(&wire::ASOF_TOKEN, value);
+    }
+}
+
+/// How a cookie may travel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Transport {
+    /// Over TLS alone.
+    Secure,
+    /// Over anything.
+    Plain,
+}
+
+/// Hands out the token of a write.
+pub(crate) fn hand_out(
+    headers: &mut HeaderMap,
+    cookie: &str,
+    token: SessionToken,
+    transport: Transport,
+) {
+    let secure = if transport == Transport::Secure { "; Secure" } else { "" };
+    let text = format!("{cookie}={token}; Path=/; HttpOnly; SameSite=Lax{secure}");
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef.7";
+
+    fn headers(cookies: &[&'static str]) -> HeaderMap {
+        let values = cookies.iter().map(|text| (header::COOKIE, HeaderValue::from_static(text)));
+        values.collect()
+    }
+
+    #[test]
+    fn only_the_one_cookie_is_taken() {
+        let mut taken = headers(&["a=1; s=nonsense; b=2", "s=also", "c=3"]);
+        take(&mut taken, "s");
+        let left: Vec<_> = taken.get_all(header::COOKIE).iter().collect();
+        assert_eq!(left, ["a=1; b=2", "c=3"]);
+        assert!(!taken.contains_key(&wire::ASOF_TOKEN));
+    }
+
+    #[test]
+    fn a_header_goes_before_the_cookie() {
+        let Ok(token) = TOKEN.parse::<SessionToken>() else { return };
+        let mut taken = headers(&[]);
+        hand_out(&mut taken, "s", token, Transport::Plain);
+        assert!(taken[header::SET_COOKIE].as_bytes().ends_with(b"; HttpOnly; SameSite=Lax"));
+    }
+}
