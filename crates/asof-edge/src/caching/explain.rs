@@ -65,7 +65,8 @@ impl Inner {
         let routes = self.routes.load_full();
         let known = routes.find(&service, &Method::GET, uri.path());
         let known = known.ok_or_else(|| malformed("no route of this service matches the path"))?;
-        let root = match self.gather(plan, Some(known), &headers, &uri, &Identity::default()).await {
+        let root = match self.gather(plan, Some(known), &headers, &uri, &Identity::default()).await
+        {
             Gathered::Root(root) => root,
             Gathered::Refused(problem) => return Err(problem),
             Gathered::Pass => return Err(malformed("a store of the route is lost")),

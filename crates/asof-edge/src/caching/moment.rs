@@ -86,9 +86,9 @@ impl Inner {
         let stores = bounding(plan, known);
         let written = session(headers).map_err(Instead::Refuse)?;
         let written = written.filter(|token| self.may_be_of(token, &stores));
-        let asked = as_of(headers).map_err(Instead::Refuse)?.filter(|_| {
-            known.is_some_and(|known| known.route.as_of == AsOf::Closed)
-        });
+        let asked = as_of(headers)
+            .map_err(Instead::Refuse)?
+            .filter(|_| known.is_some_and(|known| known.route.as_of == AsOf::Closed));
         let bounds = self.bounds(plan, known, &stores, written).await?;
         let Some(asked) = asked else {
             let behind = written.is_some_and(|token| bounds.latest < token.at);
@@ -210,7 +210,8 @@ impl Inner {
             Ok(Ok(view)) => (*view).ok_or_else(away),
             _ if now.is_none() => Err(away()),
             _ => {
-                let detail = format!("the store `{name}` has not yet come to the session's last write");
+                let detail =
+                    format!("the store `{name}` has not yet come to the session's last write");
                 Err(Problem::new(ProblemKind::Unavailable, detail))
             }
         }

@@ -92,8 +92,9 @@ impl Inner {
             Problem::new(ProblemKind::Unavailable, detail)
         };
         let text = match served.content() {
-            Some(content) if content.status().is_success() => version(content.body())
-                .ok_or_else(|| unreadable("is no version"))?,
+            Some(content) if content.status().is_success() => {
+                version(content.body()).ok_or_else(|| unreadable("is no version"))?
+            }
             Some(content) if content.status() == StatusCode::NOT_FOUND => "".into(),
             _ => return Err(unreadable("cannot be read")),
         };
@@ -185,7 +186,8 @@ impl Inner {
         let Ok(request) = Request::get(path).body(Body::empty()) else { return };
         let target = Target::Service(service.clone());
         let asked = self.forwarder.forward(&target, request);
-        let Ok(Ok(answer)) = tokio::time::timeout(patience.max(Duration::from_secs(1)), asked).await
+        let Ok(Ok(answer)) =
+            tokio::time::timeout(patience.max(Duration::from_secs(1)), asked).await
         else {
             return;
         };

@@ -8,9 +8,9 @@ use asof_time::{Epoch, Timestamp, Validity};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::routes::{Known, Routes};
 use super::auth::Identity;
 use super::moment::{Choice, Instead, declared};
+use super::routes::{Known, Routes};
 use super::{Inner, canonical};
 use crate::config::{Plan, State, StateName, StateSource, StoreName};
 use crate::problem::Problem;
@@ -190,12 +190,7 @@ pub(crate) fn encoded(key: &str) -> String {
 }
 
 /// The part of a request that a state value starts from.
-fn source(
-    from: &StateSource,
-    headers: &HeaderMap,
-    uri: &Uri,
-    who: &Identity,
-) -> Option<String> {
+fn source(from: &StateSource, headers: &HeaderMap, uri: &Uri, who: &Identity) -> Option<String> {
     match from {
         StateSource::Cookie(name) => cookie(headers, name),
         StateSource::Header(name) => headers.get(name)?.to_str().ok().map(str::to_owned),

@@ -36,7 +36,8 @@ impl Routes {
         let releases = plan.canonical_releases();
         let services = plan.services.iter().map(|(name, service)| {
             let routes = service.routes.iter().map(|route| {
-                let digest = RouteDigest::of(&[route.canonical_config(), releases.clone()].concat());
+                let digest =
+                    RouteDigest::of(&[route.canonical_config(), releases.clone()].concat());
                 let trust =
                     learnt.get(&digest).map_or_else(Arc::default, |trust| Arc::clone(trust));
                 Arc::new(Known::new(plan, route.clone(), digest, trust))

@@ -143,10 +143,7 @@ fn unfit(plan: &Plan, route: &Route) -> Option<String> {
         let Some(state) = plan.states.get(name) else {
             return Some(format!("there is no state value `{name}`: add [state.{name}]"));
         };
-        let proven = matches!(
-            state.from,
-            Some(StateSource::Claim(_) | StateSource::AuthHeader(_))
-        );
+        let proven = matches!(state.from, Some(StateSource::Claim(_) | StateSource::AuthHeader(_)));
         if !proven {
             return Some(format!(
                 "`{name}` is whatever the client says: what is required must begin with a claim \

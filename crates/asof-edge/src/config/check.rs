@@ -7,8 +7,8 @@ use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
 use super::plan::{Mode, Plan, Route, Service, TimeInput, Zone};
 use super::read::Draft;
-use super::{auth, release};
 use super::walk::nearest;
+use super::{auth, release};
 
 /// Notes what does not fit, and fills in what follows from other members.
 pub(crate) fn check(sheet: &Sheet<'_>, draft: Draft) -> Plan {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use super::auth::{self, Auth};
 use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
-use super::auth::{self, Auth};
 use super::plan::{Health, Limits, OnLoss, Plan, Rule, Service, Store, Tls};
-use super::release;
 use super::read_route::{route, state};
+use super::release;
 use super::url::BaseUrl;
 use super::walk::{Placed, Section};
 use crate::limits;
@@ -40,7 +40,11 @@ impl Reader<'_> {
         self.places.insert(section.path_of(key), section.place_of(key));
     }
 
-    pub(crate) fn file(&mut self, section: &mut Section<'_, '_>, key: &'static str) -> Option<PathBuf> {
+    pub(crate) fn file(
+        &mut self,
+        section: &mut Section<'_, '_>,
+        key: &'static str,
+    ) -> Option<PathBuf> {
         self.stands(section, key);
         let text = section.text(key)?;
         if text.value.is_empty() {
@@ -72,9 +76,7 @@ impl Reader<'_> {
                 .map(|(name, section)| (name, state(self, section)))
                 .collect(),
             auth: root.section("auth").map_or(Auth::None, |section| auth::auth(self, section)),
-            releases: root
-                .section("releases")
-                .and_then(|section| release::releases(self, section)),
+            releases: root.section("releases").and_then(|section| release::releases(self, section)),
             session_cookie: root.section("session").and_then(auth::session),
         };
         root.finish();

@@ -221,7 +221,9 @@ fn chain(section: &mut Section<'_, '_>) -> (Option<StateSource>, Vec<Lookup>) {
                 Some("begin with a cookie, header, claim or query: a look-up needs a key")
             }
             (Some(_), None, None) => Some("only the first step reads the request"),
-            _ => Some("a step is one of cookie, header, claim, auth_header, query, or lookup with field"),
+            _ => Some(
+                "a step is one of cookie, header, claim, auth_header, query, or lookup with field",
+            ),
         };
         if let Some(why) = why {
             section.sheet.mistake(step.place, format!("{}: {why}", step.path));

@@ -73,10 +73,7 @@ impl core::borrow::Borrow<str> for Version {
 }
 
 /// `[releases]`.
-pub(crate) fn releases(
-    reader: &mut Reader<'_>,
-    mut section: Section<'_, '_>,
-) -> Option<Releases> {
+pub(crate) fn releases(reader: &mut Reader<'_>, mut section: Section<'_, '_>) -> Option<Releases> {
     reader.stands(&section, "store");
     let store = section.parsed("store", str::parse::<StoreName>).map(value);
     if store.is_none() && section.place_of("store") == section.place {

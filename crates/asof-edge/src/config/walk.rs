@@ -238,8 +238,7 @@ impl<'s, 't> Section<'s, 't> {
                     self.wrong(key, place, format!("takes 1 to {LIST_MAX} values"));
                 }
                 (Ok(name), Some(texts)) => {
-                    let placed =
-                        |text: &str| Placed { value: text.to_owned(), place: self.place };
+                    let placed = |text: &str| Placed { value: text.to_owned(), place: self.place };
                     named.push((name, texts.into_iter().map(placed).collect()));
                 }
             }

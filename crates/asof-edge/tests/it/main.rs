@@ -6,6 +6,7 @@ mod admin;
 mod bounds;
 mod caching;
 mod engine;
+mod gathering;
 mod harness;
 mod pass;
 mod reload;

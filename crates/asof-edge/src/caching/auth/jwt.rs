@@ -48,9 +48,9 @@ impl Jwt {
             Denied::invalid("the token is no JSON web token, or is signed by somebody else")
         })?;
         self.judge(&claims, now).map_err(Denied::invalid)?;
-        let texts = claims.iter().filter_map(|(name, value)| {
-            root::text(value).map(|text| (name.clone(), text))
-        });
+        let texts = claims
+            .iter()
+            .filter_map(|(name, value)| root::text(value).map(|text| (name.clone(), text)));
         Ok(texts.collect())
     }
 

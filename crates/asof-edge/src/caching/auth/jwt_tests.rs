@@ -91,9 +91,8 @@ fn a_public_key_is_no_secret() {
 fn a_token_is_good_for_a_time_an_issuer_and_an_audience() {
     let strict = Jwt::new(SECRET, Some("us".into()), Some("shop".into())).expect("good");
     let loose = Jwt::new(SECRET, None, None).expect("good");
-    let try_it = |jwt: &Jwt, claims: Value| {
-        jwt.claims(&token("HS256", &claims, by_secret), now()).is_ok()
-    };
+    let try_it =
+        |jwt: &Jwt, claims: Value| jwt.claims(&token("HS256", &claims, by_secret), now()).is_ok();
     let (ends, ended) = (1_700_000_001, 1_700_000_000);
     assert!(try_it(&loose, json!({ "exp": ends })));
     assert!(!try_it(&loose, json!({ "exp": ended })));
@@ -115,7 +114,9 @@ fn what_was_changed_or_is_no_token_is_refused() {
     let (head, rest) = token.split_once('.').expect("three parts");
     let (_, signature) = rest.split_once('.').expect("three parts");
     let other = URL_SAFE_NO_PAD.encode(json!({ "exp": 1_800_000_000 }).to_string());
-    for wrong in [format!("{head}.{other}.{signature}"), format!("{token}.x"), "..".into(), String::new()] {
+    for wrong in
+        [format!("{head}.{other}.{signature}"), format!("{token}.x"), "..".into(), String::new()]
+    {
         assert!(jwt.claims(&wrong, now()).is_err(), "{wrong}");
     }
     let claims = jwt.claims(&token, now()).expect("it is good");

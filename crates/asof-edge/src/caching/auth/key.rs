@@ -58,7 +58,8 @@ impl Key {
         }
         let der = SubjectPublicKeyInfoDer::from_pem_slice(text.as_bytes())
             .map_err(|_| "there is no `BEGIN PUBLIC KEY` in it".to_owned())?;
-        public(&der).ok_or_else(|| "it is no key of RSA (2048 bits or more), P-256 or Ed25519".to_owned())
+        public(&der)
+            .ok_or_else(|| "it is no key of RSA (2048 bits or more), P-256 or Ed25519".to_owned())
     }
 
     /// The name of its algorithm (RFC 7518, 3.1; RFC 8037).

@@ -62,8 +62,7 @@ impl Denied {
 
     /// What was sent is not good.
     fn invalid(detail: &str) -> Self {
-        let challenge =
-            HeaderValue::from_static("Bearer realm=\"asof\", error=\"invalid_token\"");
+        let challenge = HeaderValue::from_static("Bearer realm=\"asof\", error=\"invalid_token\"");
         Self { problem: Problem::new(ProblemKind::Unauthorized, detail), challenge }
     }
 

@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_token_has_a_name_and_claims() {
-        let file = format!("# people\n{} ann role=admin # since May\n\n{} bob\n", hash("a"), hash("b"));
+        let file =
+            format!("# people\n{} ann role=admin # since May\n\n{} bob\n", hash("a"), hash("b"));
         let tokens = Tokens::read(&file).expect("the file is good");
         let claims = tokens.claims("a").expect("it is known");
         assert_eq!(claims["name"], "ann");

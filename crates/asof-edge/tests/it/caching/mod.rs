@@ -1,4 +1,4 @@
 //! The engine that caches, over sockets: a real store, services of the test, and the edge between.
 
 mod basics;
-mod world;
+pub(crate) mod world;

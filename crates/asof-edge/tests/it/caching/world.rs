@@ -108,7 +108,7 @@ impl Asked {
 #[derive(Clone)]
 pub(crate) struct Service {
     name: &'static str,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     egress: Arc<OnceLock<SocketAddr>>,
     executions: Arc<AtomicUsize>,
 }
@@ -120,7 +120,23 @@ impl Service {
         F: Fn(Asked) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
     {
-        let egress: Arc<OnceLock<SocketAddr>> = Arc::default();
+        Self::beside(name, Arc::default(), answer).await
+    }
+
+    /// Another instance of it, which answers otherwise.
+    pub(crate) async fn another<F, R>(&self, answer: F) -> Self
+    where
+        F: Fn(Asked) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    {
+        Self::beside(self.name, Arc::clone(&self.egress), answer).await
+    }
+
+    async fn beside<F, R>(name: &'static str, egress: Arc<OnceLock<SocketAddr>>, answer: F) -> Self
+    where
+        F: Fn(Asked) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    {
         let executions: Arc<AtomicUsize> = Arc::default();
         let (own, count, http) = (Arc::clone(&egress), Arc::clone(&executions), http());
         let address = upstream(move |request: Request<Incoming>| {
