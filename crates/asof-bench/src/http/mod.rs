@@ -14,7 +14,7 @@ use self::client::{Connection, Crowd, http_complete};
 use self::postgres::Postgres;
 use self::serve::Served;
 use crate::data::{self, Shape};
-use crate::measure::{Result, Shuffle, alternate, busy_nanos, float};
+use crate::measure::{Result, Shuffle, alternate, busy, busy_nanos, float, nanos_each};
 use crate::report::{Bound, Comparison, Report, Unit};
 
 /// How much of it.
@@ -31,7 +31,7 @@ const SHAPE: Shape = Shape { keys: 10_000, commits: 100, writes: 1_000 };
 
 /// Runs all of it.
 pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let dir = tempfile::tempdir()?;
     data::fill_store(dir.path(), SHAPE)?;
     let served = Served::start(&["serve-here", ""], dir.path())?;
@@ -74,6 +74,18 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
                     || busy_each(&runtime, server.id(), &mut peer, effort),
                 )?,
             });
+            report.comparisons.push(Comparison {
+                name: "http/postgresql/machine".to_owned(),
+                what: "processor time of server and client for an answer / with PostgreSQL"
+                    .to_owned(),
+                bound: Bound::None,
+                unit: Unit::Nanos,
+                series: alternate(
+                    effort.rounds,
+                    || busy_both(&runtime, served.id(), &mut ours, effort),
+                    || busy_both(&runtime, server.id(), &mut peer, effort),
+                )?,
+            });
         }
     }
 
@@ -96,6 +108,13 @@ fn busy_each(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) 
     runtime.block_on(crowd.pass())?;
     let after = busy_nanos(server)?;
     Ok(float(after.saturating_sub(before)) / float(effort.requests))
+}
+
+/// As [`busy_each`], with what the client takes, which runs on this thread: where nothing else
+/// runs, the rate is the number of cores over this.
+fn busy_both(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) -> Result<f64> {
+    let (client, server) = busy(|| busy_each(runtime, server, crowd, effort))?;
+    Ok(nanos_each(client, usize::try_from(effort.requests)?) + server)
 }
 
 /// The cost of what is told of each request.
