@@ -9,7 +9,6 @@ use asof_api::routes::{
     BodyLimit, LARGE_BODY_BYTES_MAX, Needs, Route, RouteId, SMALL_BODY_BYTES_MAX,
 };
 use asof_store::{Actor, Key, SpaceName};
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
@@ -21,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 use crate::access::{self, Caller};
 use crate::app::{App, broken};
+use crate::body::Body;
 use crate::guard;
 use crate::handler;
 use crate::query::{Query, parse};
@@ -61,7 +61,7 @@ pub(crate) async fn dispatch(
     let response = answer.unwrap_or_else(Refusal::into_response);
     let took = app.settings.clock.boot().since(began);
     let status = response.status().as_u16();
-    app.metrics.answered(Some(route.id), status, took);
+    app.metrics.answered(route.id, status, took);
     log(route, &parts, &caller, status, took, refusal.as_ref());
     response
 }
@@ -100,12 +100,15 @@ async fn answer(
     body: Body,
     caller: &mut Caller,
 ) -> Answer {
-    if app.gate.is_open(&app.store) {
+    let gate = app.gate.now(&app.store);
+    if gate.is_open() {
         guard::check(parts)?;
     }
     if route.needs != Needs::Nothing {
-        *caller = app.gate.caller(&app.store, &parts.headers)?;
+        *caller = gate.caller(&parts.headers)?;
     }
+    // Held no longer: what follows may wait.
+    drop(gate);
     let query = Query::new(route, parts.uri.query())?;
     let path = Path::new(route.path, parts.uri.path());
     let space = path.space()?;

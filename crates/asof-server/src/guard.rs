@@ -50,6 +50,9 @@ fn is_this_machine(authority: &str) -> bool {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    let name = host.to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
+    const SUFFIX: &str = ".localhost";
+    let below = host.len().checked_sub(SUFFIX.len()).and_then(|at| host.get(at..));
+    host.parse::<IpAddr>().is_ok()
+        || host.eq_ignore_ascii_case("localhost")
+        || below.is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
 }

@@ -6,6 +6,7 @@ use asof_time::limits::MULTI_KEYS_MAX;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::header;
 
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::moment::{Asked, ask};
@@ -79,8 +80,8 @@ fn fact(
     asked: &Asked,
     view: &asof_store::View,
     validity: Option<Validity>,
-    mut response: http::Response<axum::body::Body>,
-) -> http::Response<axum::body::Body> {
+    mut response: http::Response<Body>,
+) -> http::Response<Body> {
     asked.put_headers(call, view, validity, response.headers_mut());
     response
 }

@@ -11,11 +11,11 @@ use asof_store::{
     SpaceName, Value, Write,
 };
 use asof_time::Timestamp;
-use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use tokio::sync::oneshot;
 
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::query::parse;

@@ -87,7 +87,7 @@ async fn no_route_is_missing() {
             .replace("{name}", "n");
         let method = route.method.method();
         let request = http::Request::builder().method(method).uri(&path);
-        let request = request.body(axum::body::Body::empty()).unwrap();
+        let request = request.body(asof_server::Body::empty()).unwrap();
         let response = service.respond(request).await;
         assert_ne!(response.status(), 405, "{path}");
         assert_ne!(response.status(), 500, "{path}");
