@@ -5,6 +5,8 @@ mod client;
 mod postgres;
 pub(crate) mod serve;
 
+use core::cell::RefCell;
+use core::time::Duration;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -28,6 +30,9 @@ pub(crate) struct Effort {
 
 /// Ten versions of each of 10,000 keys.
 const SHAPE: Shape = Shape { keys: 10_000, commits: 100, writes: 1_000 };
+
+/// Between two reads of `/metrics`.
+const SCRAPE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs all of it.
 pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
@@ -97,8 +102,40 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let series = compare(&mut latest, &mut ours)?;
     let what = "reads at latest / reads as of a moment".to_owned();
     add(report, "latest", what, Bound::None, series);
+    let mut scraper = runtime.block_on(Connection::open(served.address, http_complete))?;
+    let scrape = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+    // Both sides ask over the same connections, one after the other.
+    let crowd = RefCell::new(&mut ours);
+    let series = alternate(
+        effort.rounds,
+        || {
+            runtime.block_on(async {
+                let mut crowd = crowd.borrow_mut();
+                tokio::select! {
+                    rate = crowd.pass() => rate,
+                    error = scrape_for_ever(&mut scraper, scrape.as_bytes()) => Err(error),
+                }
+            })
+        },
+        || runtime.block_on(crowd.borrow_mut().pass()),
+    )?;
+    let what = "reads while /metrics is read ten times a second / while it is not".to_owned();
+    add(report, "metrics", what, Bound::None, series);
     drop(served);
     logged(report, &runtime, &dir, effort)
+}
+
+/// Reads the metrics far more often than anybody would; returns why it cannot go on.
+async fn scrape_for_ever(
+    connection: &mut Connection,
+    request: &[u8],
+) -> Box<dyn core::error::Error + Send + Sync> {
+    loop {
+        if let Err(error) = connection.ask(request).await {
+            return error;
+        }
+        tokio::time::sleep(SCRAPE_INTERVAL).await;
+    }
 }
 
 /// Nanoseconds that a server is busy for one answer: unlike the rate, it does not depend on what
