@@ -161,6 +161,18 @@ impl App {
     }
 }
 
+/// Does what takes time in proportion to `bytes`: here if they are few, else on a thread that may
+/// block, since the other connections of this lane would wait.
+pub(crate) async fn off_lane<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    if bytes <= limits::ON_LANE_BYTES_MAX {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| broken(&error))
+}
+
 /// A permit of `semaphore`, waited for within a bound.
 async fn turn(semaphore: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
     let permit = Arc::clone(semaphore).acquire_owned();

@@ -19,7 +19,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::access::{self, Caller};
-use crate::app::{App, broken};
+use crate::app::{App, broken, off_lane};
 use crate::body::Body;
 use crate::guard;
 use crate::handler;
@@ -154,7 +154,7 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         Id::Scan => handler::walk::scan(call, space()?).await,
         Id::Read => handler::walk::read(call, call.json(body).await?).await,
         Id::Diff => handler::walk::diff(call, space()?).await,
-        Id::Commit => handler::write::commit(call, call.json(body).await?).await,
+        Id::Commit => handler::write::commit(call, call.bytes(body).await?).await,
         Id::Commits => handler::commits::list(call).await,
         Id::CommitById => handler::commits::show(call).await,
         Id::Amend => handler::commits::amend(call, call.json(body).await?).await,
@@ -243,6 +243,12 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, Refusal> {
         .map_err(|_| Refusal::invalid("the path is not percent-encoded UTF-8"))
 }
 
+/// A request body that is JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::invalid(format!("the request body: {error}")))
+}
+
 impl Call<'_> {
     /// The text of a header that may be there once.
     pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
@@ -289,10 +295,9 @@ impl Call<'_> {
     }
 
     /// The request body as JSON.
-    async fn json<T: DeserializeOwned>(&self, body: Body) -> Result<T, Refusal> {
+    async fn json<T: DeserializeOwned + Send + 'static>(&self, body: Body) -> Result<T, Refusal> {
         let bytes = self.bytes(body).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Refusal::invalid(format!("the request body: {error}")))
+        off_lane(bytes.len(), move || from_json(&bytes)).await?
     }
 
     /// The request body, within the limit of its route and in time.

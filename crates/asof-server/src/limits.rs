@@ -10,6 +10,10 @@ pub(crate) const CONNECTIONS_DEFAULT: usize = 4_096;
 /// Threads that speak with clients: one a core, up to this many.
 pub(crate) const LANES_MAX: usize = 64;
 
+/// Bytes that are parsed or hashed on a lane, while its other connections wait: a fraction of a
+/// millisecond.
+pub(crate) const ON_LANE_BYTES_MAX: usize = 64 << 10;
+
 /// Feed followers at once, unless configured otherwise.
 pub(crate) const FOLLOWERS_DEFAULT: usize = 1_024;
 
