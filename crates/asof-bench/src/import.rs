@@ -43,13 +43,11 @@ pub(crate) fn run(report: &mut Report, plan: &Plan<'_>) -> Result<()> {
     let rows = batches.iter().map(Batch::len).sum();
     let work = Work { file: &file, given: plan.file.is_some(), batches: &batches, rows, raw_bytes };
     compare(report, plan.rounds, &work, None)?;
-    match plan.asof {
-        Some(asof) => compare(report, plan.rounds, &work, Some(asof)),
-        None => {
-            report.skipped.push("import/program: no program given by --asof".to_owned());
-            Ok(())
-        }
+    if plan.asof.is_some() {
+        return compare(report, plan.rounds, &work, plan.asof);
     }
+    report.skipped.push("import/program: no program given by --asof".to_owned());
+    Ok(())
 }
 
 /// What is imported.

@@ -104,14 +104,14 @@ impl Lane {
         let (arrivals, arriving) = mpsc::channel(connections);
         let thread = std::thread::Builder::new()
             .name("asof-lane".to_owned())
-            .spawn(move || run(runtime, speaker, arriving, cut_off))?;
+            .spawn(move || run(runtime, &speaker, arriving, cut_off))?;
         Ok(Self { arrivals, open: Arc::default(), thread })
     }
 }
 
 fn run(
     runtime: Runtime,
-    speaker: Speaker,
+    speaker: &Speaker,
     mut arriving: mpsc::Receiver<Arrival>,
     mut cut_off: watch::Receiver<bool>,
 ) {

@@ -5,7 +5,6 @@ mod client;
 mod postgres;
 pub(crate) mod serve;
 
-use core::cell::RefCell;
 use core::time::Duration;
 use std::path::Path;
 
@@ -16,7 +15,7 @@ use self::client::{Connection, Crowd, http_complete};
 use self::postgres::Postgres;
 use self::serve::Served;
 use crate::data::{self, Shape};
-use crate::measure::{Result, Shuffle, alternate, busy, busy_nanos, float, nanos_each};
+use crate::measure::{Result, Series, Shuffle, alternate, busy, busy_nanos, float, nanos_each};
 use crate::report::{Bound, Comparison, Report, Unit};
 
 /// How much of it.
@@ -102,27 +101,27 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let series = compare(&mut latest, &mut ours)?;
     let what = "reads at latest / reads as of a moment".to_owned();
     add(report, "latest", what, Bound::None, series);
-    let mut scraper = runtime.block_on(Connection::open(served.address, http_complete))?;
-    let scrape = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
-    // Both sides ask over the same connections, one after the other.
-    let crowd = RefCell::new(&mut ours);
-    let series = alternate(
-        effort.rounds,
-        || {
-            runtime.block_on(async {
-                let mut crowd = crowd.borrow_mut();
-                tokio::select! {
-                    rate = crowd.pass() => rate,
-                    error = scrape_for_ever(&mut scraper, scrape.as_bytes()) => Err(error),
-                }
-            })
-        },
-        || runtime.block_on(crowd.borrow_mut().pass()),
-    )?;
+    let series = scraped(&runtime, &served, &mut ours, effort)?;
     let what = "reads while /metrics is read ten times a second / while it is not".to_owned();
     add(report, "metrics", what, Bound::None, series);
     drop(served);
     logged(report, &runtime, &dir, effort)
+}
+
+/// Reads while the metrics are read, and while they are not.
+fn scraped(runtime: &Runtime, served: &Served, ours: &mut Crowd, effort: Effort) -> Result<Series> {
+    let mut disturbed = http_crowd(runtime, served, effort, Plain::No)?;
+    let mut scraper = runtime.block_on(Connection::open(served.address, http_complete))?;
+    let scrape = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+    let with = || {
+        runtime.block_on(async {
+            tokio::select! {
+                rate = disturbed.pass() => rate,
+                error = scrape_for_ever(&mut scraper, scrape.as_bytes()) => Err(error),
+            }
+        })
+    };
+    alternate(effort.rounds, with, || runtime.block_on(ours.pass()))
 }
 
 /// Reads the metrics far more often than anybody would; returns why it cannot go on.
