@@ -1,4 +1,4 @@
-//! Reading one key at one moment: the path that is taken most. It runs on the async worker.
+//! Reading one key at one moment: the path that is taken most. It runs on the lane.
 
 use core::time::Duration;
 use std::time::SystemTime;
