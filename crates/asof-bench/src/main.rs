@@ -42,7 +42,7 @@ struct Arguments {
     /// JSON lines to import, packed by zstd or not; without it a file is generated.
     #[arg(long, global = true, env = "ASOF_OUTAGES", value_name = "FILE")]
     outages: Option<PathBuf>,
-    /// The `asof` program to import with; without it the import runs through the library.
+    /// The `asof` program, to measure an import by it as well as by the library.
     #[arg(long, global = true, value_name = "FILE")]
     asof: Option<PathBuf>,
 }

@@ -228,7 +228,8 @@ its two ways to seek (`range`, and a cursor) both are shown; the time of these r
 thread on the processor, so that a busy machine does not blur it. For commits and imports it is
 given literally the batches that the store wrote. PostgreSQL runs in a cluster of its own on
 loopback and answers through prepared statements from an index on (key, effective descending). One
-raw client speaks to both servers, with requests encoded beforehand, over as many connections;
-client and server share the machine. Beside the rate stands the processor time that each server
-takes for an answer.
+raw client speaks to both servers, on one thread, with requests encoded beforehand, over as many
+connections; client and server share the machine. Beside the rate stands the processor time that
+each server takes for an answer, and that of server and client together: where nothing else runs,
+the rate is the number of cores over that.
 ";
