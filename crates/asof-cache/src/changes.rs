@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use asof_time::{Epoch, Timestamp};
 
 use crate::limits;
 use crate::rules::{Rule, Rules};
+use crate::short::Short;
 
 /// A store that the edge follows, by its place in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -102,11 +104,13 @@ struct Frontier {
 struct Space {
     store: StoreId,
     retired: bool,
+    /// All changes of it after this are known, as far as its store is covered.
+    since: Timestamp,
     /// The last change of anything in it; `since` of its store if there was none.
     last: Timestamp,
     /// Changes of the space as a whole.
     whole: VecDeque<Timestamp>,
-    stamps: HashMap<Fingerprint, VecDeque<Timestamp>>,
+    stamps: HashMap<Fingerprint, VecDeque<Timestamp>, BuildHasherDefault<Short>>,
     /// The same keys in order, for ranges. Each counts its changes by its own name: two keys with
     /// one fingerprint must not hide one another.
     ordered: BTreeMap<Box<str>, Changes>,
@@ -204,7 +208,7 @@ impl ChangeIndex {
         let Some(number) = self.space(store, space) else { return };
         if let Some(space) = self.spaces.get_mut(number.0 as usize) {
             space.last = space.last.max(at);
-            space.whole.push_back(at);
+            note(&mut space.whole, at);
         }
         self.remember(Remembered { space: number, at, key: None });
     }
@@ -246,8 +250,16 @@ impl ChangeIndex {
     /// From now on the space has another number; what was made of it so far never matches.
     pub fn retire(&mut self, store: StoreId, name: &str) {
         let numbers = self.numbers.get_mut(&store);
-        if let Some(number) = numbers.and_then(|numbers| numbers.remove(name)) {
-            self.retire_number(number);
+        let Some(number) = numbers.and_then(|numbers| numbers.remove(name)) else { return };
+        let last = self.spaces.get(number.0 as usize).map(|space| space.last);
+        self.retire_number(number);
+        // Its changes so far are forgotten with the old number, so the new one answers only for
+        // what comes after them.
+        let known = self.through(store).max(last);
+        if let (Some(number), Some(known)) = (self.space(store, name), known)
+            && let Some(space) = self.spaces.get_mut(number.0 as usize)
+        {
+            (space.last, space.since) = (known, known);
         }
     }
 
@@ -276,7 +288,8 @@ impl ChangeIndex {
             return Seen::Unknown;
         };
         let Some(frontier) = self.stores.get(&known.store) else { return Seen::Unknown };
-        let whole = after >= frontier.covered && to <= frontier.through;
+        let covered = frontier.covered.max(known.since);
+        let whole = after >= covered && to <= frontier.through;
         if !whole && self.rules.hold(Rule::CoveredRange) {
             return Seen::Unknown;
         }
@@ -337,9 +350,10 @@ impl Space {
         Self {
             store,
             retired: false,
+            since: last,
             last,
             whole: VecDeque::new(),
-            stamps: HashMap::new(),
+            stamps: HashMap::default(),
             ordered: BTreeMap::new(),
         }
     }
@@ -386,7 +400,7 @@ impl Space {
 
     fn remember(&mut self, key: &str, at: Timestamp) {
         let print = Fingerprint::of(key);
-        self.stamps.entry(print).or_default().push_back(at);
+        note(self.stamps.entry(print).or_default(), at);
         if let Some(known) = self.ordered.get_mut(key) {
             known.remembered += 1;
         } else {
@@ -422,4 +436,12 @@ struct TooFar;
 fn first_in(all: &VecDeque<Timestamp>, after: Timestamp, to: Timestamp) -> Option<Timestamp> {
     let next = all.partition_point(|stamp| *stamp <= after);
     all.get(next).copied().filter(|stamp| *stamp <= to)
+}
+
+/// Notes a moment among ascending ones. What a feed tells again after an interruption is there.
+fn note(all: &mut VecDeque<Timestamp>, at: Timestamp) {
+    let place = all.partition_point(|stamp| *stamp < at);
+    if all.get(place) != Some(&at) {
+        all.insert(place, at);
+    }
 }

@@ -23,7 +23,9 @@ mod outcome;
 mod rules;
 mod serve;
 mod shared;
+mod short;
 mod verify;
+mod weight;
 
 pub use cache::{Cache, Figures, Settings, Since};
 pub use call::{Call, CallKey, DeclaredHeader, RouteDigest};
@@ -32,7 +34,7 @@ pub use content::{Content, ContentHash};
 pub use entry::Contradiction;
 pub use executions::{Arrival, CallId, Observed, Slot, Start, TooMany};
 pub use fact::{Fact, Input, Trace};
-pub use flights::{Line, Ticket};
+pub use flights::{Landed, Line, Ticket};
 pub use outcome::{Bypass, Outcome, Unstorable};
 pub use rules::{Rule, Rules};
 pub use serve::{Action, Execute, Serve};

@@ -69,7 +69,7 @@ impl Cache {
         if !validity.is_open() || depth >= limits::DEPTH_MAX {
             return Look::Other(entry);
         }
-        if self.unchanged_since(held, validity.last(), at) {
+        if self.is_unchanged(held, validity.last(), at) {
             held.extend(at);
             return Look::Fact(held.fact(), Outcome::Verified);
         }
@@ -80,10 +80,32 @@ impl Cache {
         }
     }
 
-    /// The fast path: nothing changed anywhere below, one comparison a space.
-    fn unchanged_since(&self, held: &Held, known: Timestamp, at: Timestamp) -> bool {
+    /// The fast paths, under one lock and without a copy of anything: nothing changed in the
+    /// spaces below, one comparison each; or nothing but leaves was read, and none changed. What
+    /// lies below the result is then what it was, and only its end moves.
+    fn is_unchanged(&self, held: &Held, known: Timestamp, at: Timestamp) -> bool {
         let trace = held.trace();
-        trace.clock.contains(at) && self.index().unchanged(&trace.spaces, known, at)
+        if !trace.clock().contains(at) {
+            return false;
+        }
+        let index = self.index();
+        let unchanged = |input: &Input| match input {
+            Input::Leaf { space, reach, .. } => {
+                index.first_change(*space, reach, known, at) == Seen::Unchanged
+            }
+            Input::Clock(bucket) => bucket.contains(at),
+            Input::Nested { .. } => false,
+        };
+        index.unchanged(trace.spaces(), known, at) || trace.inputs().iter().all(unchanged)
+    }
+
+    /// What is known of a call at `at` without asking anybody: a fact that holds the moment, or
+    /// one that was just found to hold it.
+    pub fn lookup(&self, key: CallKey, at: Timestamp) -> Option<(Fact, Outcome)> {
+        match self.known_at(key, at, 0) {
+            Look::Fact(fact, outcome) => Some((fact, outcome)),
+            Look::Other(_) | Look::Nothing => None,
+        }
     }
 }
 
@@ -189,8 +211,9 @@ impl Verification {
             return false;
         }
         self.cutoff |= !fact.validity.contains(self.prior.validity.last());
-        self.spaces.extend(fact.trace.spaces.iter().copied());
-        self.clock = self.clock.intersect(fact.trace.clock).unwrap_or(fact.trace.clock);
+        self.spaces.extend(fact.trace.spaces().iter().copied());
+        let clock = fact.trace.clock();
+        self.clock = self.clock.intersect(clock).unwrap_or(clock);
         if rules.hold(Rule::EqualHashesBridgeNothing) {
             let Some(both) = self.validity.intersect(fact.validity) else { return false };
             self.validity = both;
@@ -203,13 +226,11 @@ impl Verification {
         let prior = &self.prior;
         let known = &prior.trace;
         let rebuild = cache.rules().hold(Rule::RebuildOnExtension);
-        let same = self.clock == known.clock && self.spaces.iter().eq(known.spaces.iter());
+        let same = self.clock == known.clock() && self.spaces.iter().eq(known.spaces().iter());
         let trace = if same || !rebuild {
             Arc::clone(known)
         } else {
-            let spaces = self.spaces.iter().copied().collect();
-            let inputs = known.inputs.clone();
-            cache.retrace(Trace { inputs, spaces, clock: self.clock })
+            cache.retrace(known.above(&self.spaces, self.clock))
         };
         let fact = Fact { content: Arc::clone(&prior.content), validity: self.validity, trace };
         let outcome = if self.cutoff { Outcome::EarlyCutoff } else { Outcome::Verified };
@@ -224,13 +245,13 @@ impl Verification {
     fn end_prior(&self, cache: &Cache) {
         let last = self.prior.validity.last();
         if let Seen::ChangedAt(until) = first_change(cache, &self.prior, last, self.at, 0) {
-            cache.end(self.key, last, until);
+            cache.end(self.key, &self.prior, until);
         }
     }
 }
 
 fn nth(trace: &Trace, place: usize, ordered: bool) -> Option<&Input> {
-    let inputs = &trace.inputs;
+    let inputs = trace.inputs();
     if ordered {
         return inputs.get(place);
     }
@@ -244,7 +265,7 @@ fn first_change(cache: &Cache, fact: &Fact, after: Timestamp, to: Timestamp, dep
     }
     let smallest = cache.rules().hold(Rule::SmallestFirstChange);
     let mut first = Seen::Unchanged;
-    for input in &fact.trace.inputs {
+    for input in fact.trace.inputs() {
         let change = match input {
             Input::Clock(bucket) => end_within(*bucket, to),
             Input::Leaf { space, reach, .. } => {
