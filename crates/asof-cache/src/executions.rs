@@ -309,16 +309,13 @@ fn distinct(all: impl Iterator<Item = Input>) -> Result<Vec<Input>, Unstorable> 
     let mut seen = HashMap::new();
     let mut distinct = Vec::new();
     for input in all {
-        let said = match &input {
-            Input::Leaf { call, hash, .. } | Input::Nested { call, hash } => (*call, *hash),
-            Input::Clock(_) => {
-                distinct.push(input);
-                continue;
-            }
+        let (Some(call), Some(said)) = (input.call(), input.hash()) else {
+            distinct.push(input);
+            continue;
         };
-        match seen.insert(said.0, said.1) {
+        match seen.insert(call, said) {
             None => distinct.push(input),
-            Some(before) if before != said.1 => return Err(Unstorable::Contradiction),
+            Some(before) if before != said => return Err(Unstorable::Contradiction),
             Some(_) => {}
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use asof_time::{Timestamp, Validity};
 
 use crate::call::CallKey;
-use crate::changes::{ChangeIndex, Reach, SpaceId};
+use crate::changes::{ChangeIndex, Fingerprint, KeyRange, Reach, SpaceId};
 use crate::content::{Content, ContentHash};
 use crate::weight;
 
@@ -40,19 +40,40 @@ enum Inputs {
 /// A sorted set of spaces, behind one thin pointer: systems have few such sets.
 pub(crate) type Spaces = Arc<Box<[SpaceId]>>;
 
-/// One thing that was read.
+/// One thing that was read. A result has one of these for each input, so they are kept small:
+/// how far a read of a store reached is told by the variant, not by a part of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// Part of a space of a store.
-    Leaf {
+    /// One key of a space of a store.
+    Key {
         /// The call that reads it.
         call: CallKey,
         /// What it said.
         hash: ContentHash,
         /// Where it lies.
         space: SpaceId,
-        /// How far it looked.
-        reach: Reach,
+        /// Which key.
+        print: Fingerprint,
+    },
+    /// A range of keys.
+    Range {
+        /// The call that reads it.
+        call: CallKey,
+        /// What it said.
+        hash: ContentHash,
+        /// Where it lies.
+        space: SpaceId,
+        /// Which keys.
+        range: Arc<KeyRange>,
+    },
+    /// A whole space.
+    Space {
+        /// The call that reads it.
+        call: CallKey,
+        /// What it said.
+        hash: ContentHash,
+        /// Which space.
+        space: SpaceId,
     },
     /// The answer of another call.
     Nested {
@@ -73,7 +94,7 @@ pub(crate) fn always() -> Validity {
 impl Trace {
     /// What an answer of an origin is made of: itself.
     pub fn leaf(call: CallKey, hash: ContentHash, space: SpaceId, reach: Reach) -> Arc<Self> {
-        let input = Input::Leaf { call, hash, space, reach };
+        let input = Input::leaf(call, hash, space, reach);
         Arc::new(Self { inputs: Inputs::One(input), spaces: Arc::new([space].into()), clock: None })
     }
 
@@ -138,8 +159,40 @@ impl Input {
     /// The call that can be asked again.
     pub fn call(&self) -> Option<CallKey> {
         match self {
-            Self::Leaf { call, .. } | Self::Nested { call, .. } => Some(*call),
+            Self::Key { call, .. }
+            | Self::Range { call, .. }
+            | Self::Space { call, .. }
+            | Self::Nested { call, .. } => Some(*call),
             Self::Clock(_) => None,
+        }
+    }
+
+    /// What it said; a clock says nothing but its bucket.
+    pub fn hash(&self) -> Option<ContentHash> {
+        match self {
+            Self::Key { hash, .. }
+            | Self::Range { hash, .. }
+            | Self::Space { hash, .. }
+            | Self::Nested { hash, .. } => Some(*hash),
+            Self::Clock(_) => None,
+        }
+    }
+
+    /// Where it lies in a store, and how far it reaches there.
+    pub fn place(&self) -> Option<(SpaceId, Reach)> {
+        match self {
+            Self::Key { space, print, .. } => Some((*space, Reach::Key(*print))),
+            Self::Range { space, range, .. } => Some((*space, Reach::Range(Arc::clone(range)))),
+            Self::Space { space, .. } => Some((*space, Reach::Space)),
+            Self::Nested { .. } | Self::Clock(_) => None,
+        }
+    }
+
+    fn leaf(call: CallKey, hash: ContentHash, space: SpaceId, reach: Reach) -> Self {
+        match reach {
+            Reach::Key(print) => Self::Key { call, hash, space, print },
+            Reach::Range(range) => Self::Range { call, hash, space, range },
+            Reach::Space => Self::Space { call, hash, space },
         }
     }
 }
@@ -148,9 +201,7 @@ impl Fact {
     /// What a call that reads this fact has as its input.
     pub(crate) fn as_input(&self, call: CallKey) -> Input {
         match self.trace.inputs() {
-            [Input::Leaf { call: own, hash, space, reach }] if *own == call => {
-                Input::Leaf { call, hash: *hash, space: *space, reach: reach.clone() }
-            }
+            [input] if self.is_leaf(call) => input.clone(),
             _ => Input::Nested { call, hash: self.content.hash() },
         }
     }
@@ -162,6 +213,12 @@ impl Fact {
 
     /// Whether it is the answer of an origin to this very call.
     pub(crate) fn is_leaf(&self, call: CallKey) -> bool {
-        matches!(self.trace.inputs(), [Input::Leaf { call: own, .. }] if *own == call)
+        match self.trace.inputs() {
+            [input] => input.call() == Some(call) && input.place().is_some(),
+            _ => false,
+        }
     }
 }
+
+/// Large results have thousands of inputs.
+const _: () = assert!(size_of::<Input>() <= 64);

@@ -47,6 +47,14 @@ pub(crate) enum Step {
     Run,
 }
 
+/// What can be said of an input without a look at what it says.
+enum Own {
+    Same,
+    Other,
+    /// This call is to say this.
+    Ask(CallKey, ContentHash),
+}
+
 /// What is known of an input at the moment.
 enum Known {
     Fact(Fact),
@@ -89,12 +97,12 @@ impl Cache {
             return false;
         }
         let index = self.index();
-        let unchanged = |input: &Input| match input {
-            Input::Leaf { space, reach, .. } => {
-                index.first_change(*space, reach, known, at) == Seen::Unchanged
+        let unchanged = |input: &Input| match (input, input.place()) {
+            (_, Some((space, reach))) => {
+                index.first_change(space, &reach, known, at) == Seen::Unchanged
             }
-            Input::Clock(bucket) => bucket.contains(at),
-            Input::Nested { .. } => false,
+            (Input::Clock(bucket), _) => bucket.contains(at),
+            _ => false,
         };
         index.unchanged(trace.spaces(), known, at) || trace.inputs().iter().all(unchanged)
     }
@@ -140,31 +148,14 @@ impl Verification {
         let trace = Arc::clone(&self.prior.trace);
         let ordered = cache.rules().hold(Rule::RecordedOrder);
         while let Some(input) = nth(&trace, self.next, ordered) {
-            let same = match input {
-                Input::Clock(bucket) => self.accept_clock(*bucket),
-                Input::Leaf { call, hash, space, reach } => {
-                    let last = self.prior.validity.last();
-                    let seen = cache.index().first_change(*space, reach, last, self.at);
-                    if settled.is_none() && seen == Seen::Unchanged {
-                        self.spaces.insert(*space);
-                        true
-                    } else if *call == self.key {
-                        false
-                    } else {
-                        match self.look(cache, *call, &mut settled, depth) {
-                            Known::Fact(fact) => self.accept(cache, &fact, *hash),
-                            Known::Ask(nested) => return Step::Settle(nested),
-                            Known::Lost => !cache.rules().hold(Rule::UnissuableMeansRun),
-                        }
-                    }
-                }
-                Input::Nested { call, hash } => {
-                    match self.look(cache, *call, &mut settled, depth) {
-                        Known::Fact(fact) => self.accept(cache, &fact, *hash),
-                        Known::Ask(nested) => return Step::Settle(nested),
-                        Known::Lost => !cache.rules().hold(Rule::UnissuableMeansRun),
-                    }
-                }
+            let same = match self.own_view(cache, input, settled.is_some()) {
+                Own::Same => true,
+                Own::Other => false,
+                Own::Ask(call, hash) => match self.look(cache, call, &mut settled, depth) {
+                    Known::Fact(fact) => self.accept(cache, &fact, hash),
+                    Known::Ask(nested) => return Step::Settle(nested),
+                    Known::Lost => !cache.rules().hold(Rule::UnissuableMeansRun),
+                },
             };
             if !same {
                 self.end_prior(cache);
@@ -173,6 +164,26 @@ impl Verification {
             self.next += 1;
         }
         self.extended(cache)
+    }
+
+    /// What clocks and the index say of an input.
+    fn own_view(&mut self, cache: &Cache, input: &Input, settled: bool) -> Own {
+        let (call, hash) = match (input, input.call(), input.hash()) {
+            (Input::Clock(bucket), ..) => {
+                return if self.accept_clock(*bucket) { Own::Same } else { Own::Other };
+            }
+            (_, Some(call), Some(hash)) => (call, hash),
+            _ => return Own::Other,
+        };
+        let Some((space, reach)) = input.place() else { return Own::Ask(call, hash) };
+        let last = self.prior.validity.last();
+        let seen = cache.index().first_change(space, &reach, last, self.at);
+        if !settled && seen == Seen::Unchanged {
+            self.spaces.insert(space);
+            return Own::Same;
+        }
+        // The origin's own answer: only the origin knows more.
+        if call == self.key { Own::Other } else { Own::Ask(call, hash) }
     }
 
     fn look(
@@ -268,8 +279,10 @@ fn first_change(cache: &Cache, fact: &Fact, after: Timestamp, to: Timestamp, dep
     for input in fact.trace.inputs() {
         let change = match input {
             Input::Clock(bucket) => end_within(*bucket, to),
-            Input::Leaf { space, reach, .. } => {
-                cache.index().first_change(*space, reach, after, to)
+            Input::Key { .. } | Input::Range { .. } | Input::Space { .. } => {
+                input.place().map_or(Seen::Unknown, |(space, reach)| {
+                    cache.index().first_change(space, &reach, after, to)
+                })
             }
             Input::Nested { call, hash } => match cache.fact_at(*call, after) {
                 Some(nested) if nested.content.hash() == *hash => {
