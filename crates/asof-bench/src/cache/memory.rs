@@ -71,8 +71,8 @@ fn child(entries: u64, inputs: u64) -> Result<Found> {
 /// What a child does: fills a cache, and says by how much its process grew.
 pub(crate) fn memory_here(entries: u64, inputs: u64) -> Result<()> {
     // Threads, tables of the first use, and what the allocator keeps for itself.
-    fill(&Cache::new(settings(1_000)), 1_000, inputs)?;
-    let cache = Cache::new(settings(entries));
+    fill(&Cache::new(settings(1_000, inputs)), 1_000, inputs)?;
+    let cache = Cache::new(settings(entries, inputs));
     let (given, added) = fill(&cache, entries, inputs)?;
     let figures = cache.figures();
     if figures.entries != entries || figures.evicted != 0 {
@@ -81,8 +81,10 @@ pub(crate) fn memory_here(entries: u64, inputs: u64) -> Result<()> {
     crate::write_out(&format!("{added} {given} {}", figures.bytes))
 }
 
-fn settings(entries: u64) -> Settings {
-    Settings { bytes_max: entries.max(1_000) * 4_096, changes_max: 1_000, ..Settings::default() }
+fn settings(entries: u64, inputs: u64) -> Settings {
+    // Room for all, and not so much more that the table of entries is mostly empty.
+    let each = 2_048 + (inputs - 1) * 128;
+    Settings { bytes_max: entries.max(1_000) * each, changes_max: 1_000, ..Settings::default() }
 }
 
 /// Bytes of calls and bodies, and what was added to them.
