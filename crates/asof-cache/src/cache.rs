@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use asof_time::{Epoch, Timestamp};
-use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+use quick_cache::OptionsBuilder;
 
 use crate::call::{Call, CallKey};
 use crate::changes::{Begun, ChangeIndex, SpaceId, StoreId};
 use crate::content::Content;
+use crate::entries::{Entries, Weigh, Window};
 use crate::entry::{Contradiction, Entry, Held};
 use crate::executions::{Arrival, CallId, Executions, Observed, Slot, Start, TooMany};
 use crate::fact::{Fact, Trace};
@@ -19,8 +20,6 @@ use crate::limits;
 use crate::outcome::Unstorable;
 use crate::rules::{Rule, Rules};
 use crate::shared::Shared;
-use crate::short::Short;
-use crate::weight;
 
 /// How large a cache may grow, and how long it keeps what it need not.
 #[derive(Clone, Copy, Debug)]
@@ -60,18 +59,7 @@ pub struct Cache {
     rules: Rules,
 }
 
-type Entries =
-    quick_cache::sync::Cache<CallKey, Arc<Entry>, Weigh, BuildHasherDefault<Short>, Arc<Window>>;
-
 const STRIPES: usize = 64;
-
-/// The stretch of time that a rollback may go back to, and what of it was evicted.
-#[derive(Debug, Default)]
-struct Window {
-    from: AtomicU64,
-    evicted: AtomicU64,
-    evicted_inside: AtomicU64,
-}
 
 /// When something was begun, counted in drops of wrong results.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -405,26 +393,6 @@ impl Cache {
             changes: self.index().len() as u64,
             evicted: self.window.evicted.load(Ordering::Relaxed),
             evicted_inside_window: self.window.evicted_inside.load(Ordering::Relaxed),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Weigh;
-
-impl Weighter<CallKey, Arc<Entry>> for Weigh {
-    fn weight(&self, _: &CallKey, entry: &Arc<Entry>) -> u64 {
-        entry.weight() + weight::SLOT
-    }
-}
-
-impl Lifecycle<CallKey, Arc<Entry>> for Arc<Window> {
-    type RequestState = ();
-
-    fn on_evict(&self, (): &mut (), _: CallKey, entry: Arc<Entry>) {
-        self.evicted.fetch_add(1, Ordering::Relaxed);
-        if entry.last().as_micros() >= self.from.load(Ordering::Relaxed) {
-            self.evicted_inside.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -204,3 +204,7 @@ impl MovingEnd {
         self.0.fetch_max(through.as_micros(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;

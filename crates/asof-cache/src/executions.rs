@@ -321,3 +321,7 @@ fn distinct(all: impl Iterator<Item = Input>) -> Result<Vec<Input>, Unstorable> 
     }
     Ok(distinct)
 }
+
+#[cfg(test)]
+#[path = "executions_tests.rs"]
+mod tests;

@@ -209,13 +209,11 @@ impl Future for Ticket {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut table = self.flights.lock();
         let Some(flight) = table.flights.get_mut(&self.flight) else { return Poll::Ready(None) };
-        match &flight.landed {
-            Some(landing) => Poll::Ready(Some(Landed(landing.clone()))),
-            None => {
-                flight.wakers.insert(self.number, context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(landing) = &flight.landed {
+            return Poll::Ready(Some(Landed(landing.clone())));
         }
+        flight.wakers.insert(self.number, context.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -242,3 +240,7 @@ impl Drop for Ticket {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "flights_tests.rs"]
+mod tests;

@@ -15,6 +15,7 @@ mod cache;
 mod call;
 mod changes;
 mod content;
+mod entries;
 mod entry;
 mod executions;
 mod fact;
@@ -24,6 +25,7 @@ mod rules;
 mod serve;
 mod shared;
 mod short;
+mod space;
 mod verify;
 mod weight;
 

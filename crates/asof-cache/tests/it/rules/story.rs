@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asof_cache::{
     Action, Arrival, Cache, Call, CallId, Content, Execute, Fact, Fingerprint, Line, Observed,
-    Outcome, Reach, RouteDigest, Rule, Rules, Serve, Settings, Slot, Start, StoreId, Trace,
+    Outcome, Reach, RouteDigest, Rule, Rules, Serve, Settings, Since, Slot, Start, StoreId, Trace,
     Unstorable,
 };
 use asof_time::{Epoch, Timestamp, Validity};
@@ -151,7 +151,7 @@ impl Story {
 
     /// Somebody asks a service.
     pub(super) fn ask(&self, service: &str, at: u64) -> Told {
-        self.serve(self.call(service), at, None)
+        self.serve(&self.call(service), at, None)
     }
 
     /// What it says.
@@ -184,7 +184,7 @@ impl Story {
         call: &Arc<Call>,
         at: u64,
         line: Option<Arc<Line>>,
-        since: asof_cache::Since,
+        since: Since,
     ) -> Run<'_> {
         let services = self.services.borrow();
         let route = services.get(&*call.service).map(|(_, route)| *route).unwrap_or_default();
@@ -203,19 +203,19 @@ impl Story {
         Validity::until(self.t(from), self.t(from + BUCKET)).unwrap()
     }
 
-    fn serve(&self, call: Arc<Call>, at: u64, above: Option<Arc<Line>>) -> Told {
-        let mut serve = Serve::new(Arc::clone(&call), self.t(at), above);
+    fn serve(&self, call: &Arc<Call>, at: u64, above: Option<Arc<Line>>) -> Told {
+        let mut serve = Serve::new(Arc::clone(call), self.t(at), above);
         let mut action = serve.begin(&self.cache);
         loop {
             action = match action {
                 Action::Answer(fact, outcome) => return told(fact, outcome),
                 Action::Wait(_) => panic!("nobody else is there to wait for"),
                 Action::Settle(nested) => {
-                    let nested = self.serve(nested, at, serve.line());
+                    let nested = self.serve(&nested, at, serve.line());
                     serve.settled(&self.cache, nested.fact.ok_or(Unstorable::Contagion))
                 }
                 Action::Execute(execute) => {
-                    let answer = self.execute(&call, at, execute);
+                    let answer = self.execute(call, at, execute);
                     let fact = answer.fact.as_ref();
                     serve.executed(fact.ok_or(Unstorable::Contagion));
                     return answer;
@@ -226,7 +226,7 @@ impl Story {
 
     fn execute(&self, call: &Arc<Call>, at: u64, execute: Execute) -> Told {
         if &*call.service == "store" {
-            return self.origin(call, at, execute);
+            return self.origin(call, at, execute.since);
         }
         self.executed.borrow_mut().push(call.service.to_string());
         let run = self.begin_for(call, at, execute.line, execute.since);
@@ -236,7 +236,7 @@ impl Story {
     }
 
     /// The store answers, as exactly as it can.
-    fn origin(&self, call: &Arc<Call>, at: u64, execute: Execute) -> Told {
+    fn origin(&self, call: &Arc<Call>, at: u64, since: Since) -> Told {
         let place = call.path.to_string();
         let (space, key) = place.split_once('/').unwrap();
         let values = self.values.borrow();
@@ -253,7 +253,7 @@ impl Story {
         let reach = Reach::Key(Fingerprint::of(key));
         let trace = Trace::leaf(call.key(), content.hash(), space, reach);
         let fact = Fact { content, validity: validity.unwrap(), trace };
-        match self.cache.insert(call, fact, execute.since) {
+        match self.cache.insert(call, fact, since) {
             Ok(fact) => told(fact, Outcome::Miss),
             Err(why) => unstorable(says, why),
         }
@@ -282,7 +282,7 @@ impl Run<'_> {
 
     fn input(&self, call: Arc<Call>) -> Told {
         let Arrival::Input { slot, line, .. } = self.arrive() else { panic!("it is running") };
-        let told = self.story.serve(Arc::clone(&call), self.at, line);
+        let told = self.story.serve(&call, self.at, line);
         self.settle(
             slot,
             call,
