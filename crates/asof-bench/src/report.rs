@@ -75,6 +75,7 @@ impl Bound {
 impl Unit {
     fn text(self, value: f64) -> String {
         match self {
+            Self::Nanos if value < 1e3 => format!("{value:.0} ns"),
             Self::Nanos if value >= 1e6 => format!("{:.2} ms", value / 1e6),
             Self::Nanos => format!("{:.2} us", value / 1e3),
             Self::Rate if value >= 1e4 => format!("{:.1} k/s", value / 1e3),
