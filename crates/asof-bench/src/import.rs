@@ -25,7 +25,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) file: Option<&'a Path>,
     /// Commits of the generated one.
     pub(crate) commits: u64,
-    /// The `asof` program; without it this program imports by itself.
+    /// The `asof` program, to be measured as well.
     pub(crate) asof: Option<&'a Path>,
 }
 
@@ -41,57 +41,82 @@ pub(crate) fn run(report: &mut Report, plan: &Plan<'_>) -> Result<()> {
     let file = outages::unpack(plan.file, plan.commits, dir.path())?;
     let (batches, raw_bytes) = record(&file)?;
     let rows = batches.iter().map(Batch::len).sum();
+    let work = Work { file: &file, given: plan.file.is_some(), batches: &batches, rows, raw_bytes };
+    compare(report, plan.rounds, &work, None)?;
+    if plan.asof.is_some() {
+        return compare(report, plan.rounds, &work, plan.asof);
+    }
+    report.skipped.push("import/program: no program given by --asof".to_owned());
+    Ok(())
+}
+
+/// What is imported.
+struct Work<'a> {
+    file: &'a Path,
+    /// Whether it was given, or generated.
+    given: bool,
+    batches: &'a [Batch],
+    rows: usize,
+    raw_bytes: u64,
+}
+
+/// Imports through the library, or by the program `asof`, in turn with bare redb.
+fn compare(report: &mut Report, rounds: usize, work: &Work<'_>, asof: Option<&Path>) -> Result<()> {
     let (peak, size) = (Cell::new(0_u64), Cell::new(0_u64));
     let ours = || {
         let into = tempfile::tempdir()?;
-        let (span, kib) = timed(|| import_by_child(plan.asof, &file, into.path()))?;
+        let (span, kib) = timed(|| import_by_child(asof, work.file, into.path()))?;
         peak.set(peak.get().max(kib));
         size.set(std::fs::metadata(into.path().join("store.asof"))?.len());
-        Ok(rate(span, rows))
+        Ok(rate(span, work.rows))
     };
     let peer = || {
         let into = tempfile::tempdir()?;
         let bare = Bare::create(into.path())?;
         let (span, ()) = timed(|| {
-            batches.iter().try_for_each(|batch| bare.write(batch, Durability::Immediate))
+            work.batches.iter().try_for_each(|batch| bare.write(batch, Durability::Immediate))
         })?;
-        Ok(rate(span, rows))
+        Ok(rate(span, work.rows))
     };
-    let series = alternate(plan.rounds, ours, peer)?;
-    let by = if plan.asof.is_some() { "`asof import jsonl`" } else { "Store::import" };
-    let source = if plan.file.is_some() { "the given file" } else { "a generated file" };
+    let series = alternate(rounds, ours, peer)?;
+    let (name, by, bound) = match asof {
+        Some(_) => ("import/program", "`asof import jsonl`", Bound::None),
+        None => ("import", "Store::import", Bound::AtLeast(0.5)),
+    };
+    let source = if work.given { "the given file" } else { "a generated file" };
     let rows_each = Spread::of(series.ours.iter().copied()).median;
     report.comparisons.push(Comparison {
-        name: "import".to_owned(),
+        name: name.to_owned(),
         what: format!(
             "rows a second of {by} from {source} / the same rows in bare redb, in the same batches"
         ),
-        bound: Bound::AtLeast(0.5),
+        bound,
         unit: Unit::Rate,
         series,
     });
     let mib = |bytes: u64| float(bytes) / float(1 << 20);
-    let megabytes = float(std::fs::metadata(&file)?.len()) / 1e6;
+    let megabytes = float(std::fs::metadata(work.file)?.len()) / 1e6;
     report.figure(
-        "import: rows, batches, JSON lines read",
+        format!("{name}: rows, batches, JSON lines read"),
         format!(
-            "{rows}, {}, {megabytes:.1} MB ({:.1} MB/s)",
-            batches.len(),
-            megabytes * rows_each / float(rows as u64)
+            "{}, {}, {megabytes:.1} MB ({:.1} MB/s)",
+            work.rows,
+            work.batches.len(),
+            megabytes * rows_each / float(work.rows as u64)
         ),
     );
     let verdict = if peak.get() < 300 << 10 { "holds" } else { "misses" };
     report.figure(
-        "import: peak memory of the process, bound < 300 MiB",
+        format!("{name}: peak memory of the process, bound < 300 MiB"),
         format!("{:.0} MiB, {verdict}", mib(peak.get() << 10)),
     );
     report.figure(
-        "import: store file / bytes of the values",
+        format!("{name}: store file / bytes of the values"),
         format!(
             "{:.1} MiB / {:.1} MiB = {:.2}",
             mib(size.get()),
-            mib(raw_bytes),
-            mib(size.get()) / mib(raw_bytes)
+            mib(work.raw_bytes),
+            mib(size.get()) / mib(work.raw_bytes)
         ),
     );
     Ok(())
@@ -159,7 +184,7 @@ fn import_by_child(asof: Option<&Path>, file: &Path, dir: &Path) -> Result<u64> 
         None => std::env::current_exe()?,
     });
     if asof.is_some() {
-        command.args(["import", "jsonl", "--data"]).arg(dir).arg(file);
+        command.args(["import", "jsonl", "--space", "bench", "--data"]).arg(dir).arg(file);
     } else {
         command.arg("import-here").arg(file).arg(dir);
     }

@@ -4,6 +4,7 @@
 //! ratio of two things measured in one run, and a missed bound is told, not failed on.
 
 mod bare;
+mod cache;
 mod commit;
 mod data;
 mod http;
@@ -42,7 +43,7 @@ struct Arguments {
     /// JSON lines to import, packed by zstd or not; without it a file is generated.
     #[arg(long, global = true, env = "ASOF_OUTAGES", value_name = "FILE")]
     outages: Option<PathBuf>,
-    /// The `asof` program to import with; without it the import runs through the library.
+    /// The `asof` program, to measure an import by it as well as by the library.
     #[arg(long, global = true, value_name = "FILE")]
     asof: Option<PathBuf>,
 }
@@ -59,6 +60,8 @@ enum What {
     Commit,
     /// Import of a file of history.
     Import,
+    /// The core of the edge: memory of an entry, time of a hit and of a verification.
+    Cache,
     /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
@@ -68,6 +71,14 @@ enum What {
         log: String,
         /// Where the store is.
         dir: PathBuf,
+    },
+    /// Fills a cache and tells how the process grew: what `cache` asks.
+    #[command(hide = true)]
+    CacheMemoryHere {
+        /// Entries.
+        entries: u64,
+        /// Inputs of each.
+        inputs: u64,
     },
     /// A bare responder, until its input ends.
     #[command(hide = true)]
@@ -91,6 +102,7 @@ fn main() -> Result<()> {
         What::ImportHere { file, dir } => return import::import_here(file, dir),
         What::ServeHere { log, dir } => return http::serve::store(dir, log),
         What::LimitHere { .. } => return http::serve::limit(),
+        What::CacheMemoryHere { entries, inputs } => return cache::memory_here(*entries, *inputs),
         _ => {}
     }
     let mut report =
@@ -155,6 +167,13 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         }
         tell(report, arguments, told)?;
     }
+    if all || matches!(arguments.what, What::Cache) {
+        let (entries, asked, map) =
+            if quick { (100_000, 10_000, 100_000) } else { (1_000_000, 100_000, 1_000_000) };
+        let rounds = if quick { 5 } else { 15 };
+        cache::run(report, cache::Effort { rounds, entries, asked, map })?;
+        tell(report, arguments, told)?;
+    }
     if all || matches!(arguments.what, What::Http) {
         let effort = http::Effort {
             rounds: if quick { 3 } else { 9 },
@@ -202,6 +221,11 @@ fn tell(report: &Report, arguments: &Arguments, told: &mut usize) -> Result<()> 
     }
     *told = report.comparisons.len();
     Ok(())
+}
+
+/// What a child says to the one that started it.
+fn write_out(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{line}")?)
 }
 
 fn note(arguments: &Arguments, line: &str) -> Result<()> {

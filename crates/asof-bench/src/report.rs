@@ -75,6 +75,7 @@ impl Bound {
 impl Unit {
     fn text(self, value: f64) -> String {
         match self {
+            Self::Nanos if value < 1e3 => format!("{value:.0} ns"),
             Self::Nanos if value >= 1e6 => format!("{:.2} ms", value / 1e6),
             Self::Nanos => format!("{:.2} us", value / 1e3),
             Self::Rate if value >= 1e4 => format!("{:.1} k/s", value / 1e3),
@@ -228,7 +229,8 @@ its two ways to seek (`range`, and a cursor) both are shown; the time of these r
 thread on the processor, so that a busy machine does not blur it. For commits and imports it is
 given literally the batches that the store wrote. PostgreSQL runs in a cluster of its own on
 loopback and answers through prepared statements from an index on (key, effective descending). One
-raw client speaks to both servers, with requests encoded beforehand, over as many connections;
-client and server share the machine. Beside the rate stands the processor time that each server
-takes for an answer.
+raw client speaks to both servers, on one thread, with requests encoded beforehand, over as many
+connections; client and server share the machine. Beside the rate stands the processor time that
+each server takes for an answer, and that of server and client together: where nothing else runs,
+the rate is the number of cores over that.
 ";

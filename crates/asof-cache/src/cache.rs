@@ -1,17 +1,18 @@
 //! The cache: entries by call, the change index beside them, and who is executing what.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use asof_time::{Epoch, Timestamp};
-use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+use quick_cache::OptionsBuilder;
 
 use crate::call::{Call, CallKey};
 use crate::changes::{Begun, ChangeIndex, SpaceId, StoreId};
 use crate::content::Content;
-use crate::entry::{Contradiction, Entry};
+use crate::entries::{Entries, Weigh, Window};
+use crate::entry::{Contradiction, Entry, Held};
 use crate::executions::{Arrival, CallId, Executions, Observed, Slot, Start, TooMany};
 use crate::fact::{Fact, Trace};
 use crate::flights::Flights;
@@ -46,30 +47,22 @@ pub struct Cache {
     executions: Mutex<Executions>,
     flights: Flights,
     shared: Shared,
-    /// How often results were dropped because they were wrong. What was begun before such a drop
-    /// may be made of what was dropped, and is not kept.
-    drops: RwLock<Since>,
+    /// How often results were dropped because they were wrong. What was begun before the end of
+    /// such a drop may be made of what was dropped, and is not kept.
+    drops: AtomicU64,
+    /// Held by many while they keep something, and by one who drops, so that nothing is put in
+    /// behind the back of the walk.
+    dropping: RwLock<()>,
     /// Whoever replaces an entry holds the lock of its stripe, so that no replacement is lost.
     stripes: Box<[Mutex<()>]>,
     window: Arc<Window>,
     rules: Rules,
 }
 
-type Entries =
-    quick_cache::sync::Cache<CallKey, Arc<Entry>, Weigh, BuildHasherDefault<Short>, Arc<Window>>;
-
 const STRIPES: usize = 64;
 
-/// The stretch of time that a rollback may go back to, and what of it was evicted.
-#[derive(Debug, Default)]
-struct Window {
-    from: AtomicU64,
-    evicted: AtomicU64,
-    evicted_inside: AtomicU64,
-}
-
 /// When something was begun, counted in drops of wrong results.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Since(u64);
 
 /// Figures for reports.
@@ -115,7 +108,8 @@ impl Cache {
             executions: Mutex::new(Executions::new(rules)),
             flights: Flights::new(rules),
             shared: Shared::default(),
-            drops: RwLock::default(),
+            drops: AtomicU64::default(),
+            dropping: RwLock::default(),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             window,
             rules,
@@ -146,7 +140,8 @@ impl Cache {
 
     /// From when on a fact that is begun now may be made of what is here.
     pub fn since(&self) -> Since {
-        *self.drops.read().unwrap_or_else(PoisonError::into_inner)
+        // With the store at the end of a drop: whoever sees the new number sees nothing dropped.
+        Since(self.drops.load(Ordering::Acquire))
     }
 
     /// Keeps a fact that was begun at `since`. It comes back as it is kept: joined with what it
@@ -162,33 +157,47 @@ impl Cache {
         let fact = self.shared.share(fact);
         let at = fact.validity.from();
         // Both are held while inserting: whoever drops something does so afterwards.
-        let drops = self.drops.read().unwrap_or_else(PoisonError::into_inner);
-        if *drops != since && self.rules.hold(Rule::DropsReachWhatRuns) {
+        let _dropping = self.dropping.read().unwrap_or_else(PoisonError::into_inner);
+        if self.since() != since && self.rules.hold(Rule::DropsReachWhatRuns) {
             return Err(Unstorable::Disowned);
         }
         let index = self.index();
-        if fact.trace.spaces.iter().any(|space| index.is_retired(*space)) {
+        if fact.is_retired(&index) {
             return Err(Unstorable::OtherEpoch);
         }
         let _stripe = self.stripe(key);
         let agree = self.rules.hold(Rule::OverlapsAgree);
         let entry = match self.entries.peek(&key) {
             Some(entry) => {
-                entry.with(fact, agree).map_err(|Contradiction| Unstorable::Contradiction)?
+                let with = entry.with(fact.clone(), agree);
+                with.map_err(|Contradiction| Unstorable::Contradiction)?
             }
-            None => Entry::new(Arc::clone(call), fact),
+            None => Entry::new(Arc::clone(call), fact.clone()),
         };
-        let kept = entry.at_or_before(at).map(crate::entry::Held::fact);
+        // One that is older than all that there is room for is true, and not kept.
+        let kept = entry.at_or_before(at).map(Held::fact);
         self.entries.insert(key, Arc::new(entry));
-        kept.ok_or(Unstorable::Contradiction)
+        Ok(kept.unwrap_or(fact))
     }
 
-    /// Ends the open fact that is true at `at` where something below it changed first.
-    pub(crate) fn end(&self, key: CallKey, at: Timestamp, until: Timestamp) {
+    /// Ends a fact that is open where something below it changed first.
+    pub(crate) fn end(&self, key: CallKey, fact: &Fact, until: Timestamp) {
+        // As for an insertion: what is dropped meanwhile must not come back by this.
+        let _dropping = self.dropping.read().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index();
+        if fact.is_retired(&index) {
+            return;
+        }
         let _stripe = self.stripe(key);
-        if let Some(ended) = self.entries.peek(&key).and_then(|entry| entry.ended(at, until)) {
+        if let Some(ended) = self.entries.peek(&key).and_then(|entry| entry.ended(fact, until)) {
             self.entries.insert(key, Arc::new(ended));
         }
+    }
+
+    /// Whether somebody who asks at `own` may have a fact that was right at `since`.
+    pub(crate) fn may_share(&self, fact: &Fact, since: Since, own: Since) -> bool {
+        let dropped = since < own && self.rules.hold(Rule::DropsReachWhatRuns);
+        !dropped && !fact.is_retired(&self.index())
     }
 
     /// Drops what is known of these calls, and all that was made of it. Returns the calls that
@@ -196,13 +205,13 @@ impl Cache {
     ///
     /// This walks over the whole cache, as often as there are layers above.
     pub fn drop_with_ancestors(&self, calls: &[CallKey]) -> Vec<Arc<Call>> {
-        self.drops.write().unwrap_or_else(PoisonError::into_inner).0 += 1;
+        let _dropping = self.dropping.write().unwrap_or_else(PoisonError::into_inner);
         let mut doomed: HashSet<CallKey> = calls.iter().copied().collect();
         loop {
             let before = doomed.len();
             for (key, entry) in self.entries.iter() {
                 let made_of = |fact: &Fact| {
-                    let calls = fact.trace.inputs.iter().filter_map(crate::Input::call);
+                    let calls = fact.trace.inputs().iter().filter_map(crate::Input::call);
                     calls.into_iter().any(|call| doomed.contains(&call))
                 };
                 if !doomed.contains(&key) && entry.facts().any(|fact| made_of(&fact)) {
@@ -217,7 +226,10 @@ impl Cache {
             let _stripe = self.stripe(*key);
             self.entries.remove(key).map(|(_, entry)| Arc::clone(&entry.call))
         });
-        dropped.collect()
+        let dropped = dropped.collect();
+        // Last: what was begun meanwhile may have seen what is gone only now.
+        self.drops.fetch_add(1, Ordering::Release);
+        dropped
     }
 
     /// Drops all results of calls for which `doomed` says so, and all that was made of them.
@@ -246,11 +258,7 @@ impl Cache {
 
     fn drop_retired(&self) {
         let index = self.index();
-        self.entries.retain(|_, entry| {
-            entry
-                .facts()
-                .all(|fact| !fact.trace.spaces.iter().any(|space| index.is_retired(*space)))
-        });
+        self.entries.retain(|_, entry| !entry.facts().any(|fact| fact.is_retired(&index)));
     }
 
     /// The index, to look something up.
@@ -369,7 +377,7 @@ impl Cache {
 
     /// A trace with other spaces and clocks below it, and the same inputs.
     pub(crate) fn retrace(&self, trace: Trace) -> Arc<Trace> {
-        Arc::new(self.shared.share_spaces(trace))
+        self.shared.share_spaces(&Arc::new(trace))
     }
 
     /// Forgets all results. What is executing goes on.
@@ -391,42 +399,6 @@ impl Cache {
             changes: self.index().len() as u64,
             evicted: self.window.evicted.load(Ordering::Relaxed),
             evicted_inside_window: self.window.evicted_inside.load(Ordering::Relaxed),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Weigh;
-
-impl Weighter<CallKey, Arc<Entry>> for Weigh {
-    fn weight(&self, _: &CallKey, entry: &Arc<Entry>) -> u64 {
-        entry.weight() + size_of::<CallKey>() as u64
-    }
-}
-
-impl Lifecycle<CallKey, Arc<Entry>> for Arc<Window> {
-    type RequestState = ();
-
-    fn on_evict(&self, (): &mut (), _: CallKey, entry: Arc<Entry>) {
-        self.evicted.fetch_add(1, Ordering::Relaxed);
-        if entry.last().as_micros() >= self.from.load(Ordering::Relaxed) {
-            self.evicted_inside.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A key is a digest: its first half is its hash.
-#[derive(Default)]
-struct Short(u64);
-
-impl Hasher for Short {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some((first, _)) = bytes.split_first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
         }
     }
 }

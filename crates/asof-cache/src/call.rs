@@ -5,6 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 use http::Method;
 
+use crate::weight;
+
 /// A canonical request: everything that an answer may depend on, except the moment.
 ///
 /// Two requests with the same answer at every moment should be one call; two requests that may
@@ -106,11 +108,16 @@ impl Call {
 
     /// Bytes that it holds, about.
     pub(crate) fn weight(&self) -> u64 {
-        let pairs = self.headers.iter().map(|(name, value)| name.len() + value.len() + 32);
-        let state = self.state.iter().map(|(name, value)| name.len() + value.len() + 32);
-        let texts = self.service.len() + self.path.len() + self.query.len() + self.release.len();
-        let bytes = size_of::<Self>() + texts + self.body.len();
-        (bytes + pairs.sum::<usize>() + state.sum::<usize>()) as u64
+        let text = |text: &str| weight::allocated(text.len());
+        let texts = [&self.service, &self.path, &self.query, &self.release];
+        let texts = texts.into_iter().map(|part| text(part)).sum::<u64>();
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| text(name) + weight::allocated(value.len()));
+        let state = self.state.iter().map(|(name, value)| text(name) + text(value));
+        let lists = weight::allocated(size_of_val(&*self.headers))
+            + weight::allocated(size_of_val(&*self.state));
+        let parts = texts + headers.sum::<u64>() + state.sum::<u64>() + lists;
+        weight::shared(size_of::<Self>()) + parts + weight::body(self.body.len())
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use asof_time::{Epoch, Timestamp};
 
-use crate::limits;
 use crate::rules::{Rule, Rules};
+use crate::space::Space;
 
 /// A store that the edge follows, by its place in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -96,26 +96,6 @@ struct Frontier {
     covered: Timestamp,
     /// The feed is complete up to and including this.
     through: Timestamp,
-}
-
-#[derive(Debug)]
-struct Space {
-    store: StoreId,
-    retired: bool,
-    /// The last change of anything in it; `since` of its store if there was none.
-    last: Timestamp,
-    /// Changes of the space as a whole.
-    whole: VecDeque<Timestamp>,
-    stamps: HashMap<Fingerprint, VecDeque<Timestamp>>,
-    /// The same keys in order, for ranges. Each counts its changes by its own name: two keys with
-    /// one fingerprint must not hide one another.
-    ordered: BTreeMap<Box<str>, Changes>,
-}
-
-#[derive(Debug)]
-struct Changes {
-    print: Fingerprint,
-    remembered: usize,
 }
 
 #[derive(Debug)]
@@ -204,7 +184,7 @@ impl ChangeIndex {
         let Some(number) = self.space(store, space) else { return };
         if let Some(space) = self.spaces.get_mut(number.0 as usize) {
             space.last = space.last.max(at);
-            space.whole.push_back(at);
+            space.remember_whole(at);
         }
         self.remember(Remembered { space: number, at, key: None });
     }
@@ -246,8 +226,16 @@ impl ChangeIndex {
     /// From now on the space has another number; what was made of it so far never matches.
     pub fn retire(&mut self, store: StoreId, name: &str) {
         let numbers = self.numbers.get_mut(&store);
-        if let Some(number) = numbers.and_then(|numbers| numbers.remove(name)) {
-            self.retire_number(number);
+        let Some(number) = numbers.and_then(|numbers| numbers.remove(name)) else { return };
+        let last = self.spaces.get(number.0 as usize).map(|space| space.last);
+        self.retire_number(number);
+        // Its changes so far are forgotten with the old number, so the new one answers only for
+        // what comes after them.
+        let known = self.through(store).max(last);
+        if let (Some(number), Some(known)) = (self.space(store, name), known)
+            && let Some(space) = self.spaces.get_mut(number.0 as usize)
+        {
+            (space.last, space.since) = (known, known);
         }
     }
 
@@ -276,7 +264,8 @@ impl ChangeIndex {
             return Seen::Unknown;
         };
         let Some(frontier) = self.stores.get(&known.store) else { return Seen::Unknown };
-        let whole = after >= frontier.covered && to <= frontier.through;
+        let covered = frontier.covered.max(known.since);
+        let whole = after >= covered && to <= frontier.through;
         if !whole && self.rules.hold(Rule::CoveredRange) {
             return Seen::Unknown;
         }
@@ -310,7 +299,9 @@ impl ChangeIndex {
     /// After a gap nothing is known of the time before it.
     fn forget_changes(&mut self, store: StoreId, at: Timestamp) {
         for space in self.spaces.iter_mut().filter(|space| space.store == store) {
-            *space = Space { retired: space.retired, ..Space::new(store, at) };
+            let retired = space.retired;
+            *space = Space::new(store, at);
+            space.retired = retired;
         }
         let spaces = &self.spaces;
         self.queue.retain(|change| {
@@ -326,100 +317,9 @@ impl ChangeIndex {
 
     fn retire_number(&mut self, number: SpaceId) {
         if let Some(space) = self.spaces.get_mut(number.0 as usize) {
-            *space = Space { retired: true, ..Space::new(space.store, Timestamp::MAX) };
+            *space = Space::new(space.store, Timestamp::MAX);
+            space.retired = true;
         }
         self.queue.retain(|change| change.space != number);
     }
-}
-
-impl Space {
-    fn new(store: StoreId, last: Timestamp) -> Self {
-        Self {
-            store,
-            retired: false,
-            last,
-            whole: VecDeque::new(),
-            stamps: HashMap::new(),
-            ordered: BTreeMap::new(),
-        }
-    }
-
-    fn first_change(&self, reach: &Reach, after: Timestamp, to: Timestamp) -> Seen {
-        let own = match reach {
-            Reach::Key(print) => self.stamps.get(print).and_then(|all| first_in(all, after, to)),
-            Reach::Range(range) => match self.first_in_range(range, after, to) {
-                Ok(first) => first,
-                Err(TooFar) => return Seen::Unknown,
-            },
-            // The last change is the only one known without a walk.
-            Reach::Space => return Seen::Unknown,
-        };
-        let whole = first_in(&self.whole, after, to);
-        own.into_iter().chain(whole).min().map_or(Seen::Unchanged, Seen::ChangedAt)
-    }
-
-    fn first_in_range(
-        &self,
-        range: &KeyRange,
-        after: Timestamp,
-        to: Timestamp,
-    ) -> Result<Option<Timestamp>, TooFar> {
-        let upper = match &range.to {
-            Bound::Included(key) | Bound::Excluded(key) if **key < *range.from => return Ok(None),
-            Bound::Excluded(key) if *key == range.from => return Ok(None),
-            Bound::Included(key) => Bound::Included(&**key),
-            Bound::Excluded(key) => Bound::Excluded(&**key),
-            Bound::Unbounded => Bound::Unbounded,
-        };
-        let mut first: Option<Timestamp> = None;
-        let mut steps = 0;
-        for (_, key) in self.ordered.range::<str, _>((Bound::Included(&*range.from), upper)) {
-            steps += 1;
-            if steps > limits::RANGE_STEPS_MAX {
-                return Err(TooFar);
-            }
-            let own = self.stamps.get(&key.print).and_then(|all| first_in(all, after, to));
-            first = first.into_iter().chain(own).min();
-        }
-        Ok(first)
-    }
-
-    fn remember(&mut self, key: &str, at: Timestamp) {
-        let print = Fingerprint::of(key);
-        self.stamps.entry(print).or_default().push_back(at);
-        if let Some(known) = self.ordered.get_mut(key) {
-            known.remembered += 1;
-        } else {
-            self.ordered.insert(Box::from(key), Changes { print, remembered: 1 });
-        }
-    }
-
-    fn forget(&mut self, key: Option<&str>, at: Timestamp) {
-        let Some(key) = key else {
-            self.whole.retain(|stamp| *stamp > at);
-            return;
-        };
-        let Some(known) = self.ordered.get_mut(key) else { return };
-        known.remembered = known.remembered.saturating_sub(1);
-        let (print, last) = (known.print, known.remembered == 0);
-        if last {
-            self.ordered.remove(key);
-        }
-        let Some(stamps) = self.stamps.get_mut(&print) else { return };
-        while stamps.front().is_some_and(|stamp| *stamp <= at) {
-            stamps.pop_front();
-        }
-        if stamps.is_empty() {
-            self.stamps.remove(&print);
-        }
-    }
-}
-
-/// A range with more changed keys than one look walks over.
-struct TooFar;
-
-/// The first of ascending moments in `(after, to]`.
-fn first_in(all: &VecDeque<Timestamp>, after: Timestamp, to: Timestamp) -> Option<Timestamp> {
-    let next = all.partition_point(|stamp| *stamp <= after);
-    all.get(next).copied().filter(|stamp| *stamp <= to)
 }

@@ -6,13 +6,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::weight;
+
+/// A body smaller than this is not worth a place in the table of those that are shared.
+const SHARED_BYTES_MIN: usize = 512;
+
 /// Status, forwarded headers and body of an answer, and the hash over all three.
 #[derive(PartialEq, Eq, Debug)]
 pub struct Content {
-    status: StatusCode,
-    headers: Box<[(HeaderName, HeaderValue)]>,
+    head: Arc<Head>,
     body: Bytes,
     hash: ContentHash,
+}
+
+/// Everything before the body. Many answers have the same, so that it is held once.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Head {
+    status: StatusCode,
+    headers: Box<[(HeaderName, HeaderValue)]>,
 }
 
 /// BLAKE3-256 over status, headers and body.
@@ -23,6 +34,11 @@ impl ContentHash {
     /// The bytes of the digest.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// The first eight bytes.
+    pub(crate) fn short(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |short| u64::from_le_bytes(*short))
     }
 }
 
@@ -58,17 +74,17 @@ impl Content {
         }
         digest.update(&body);
         let hash = ContentHash(*digest.finalize().as_bytes());
-        Arc::new(Self { status, headers, body, hash })
+        Arc::new(Self { head: Arc::new(Head { status, headers }), body, hash })
     }
 
     /// The status.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.head.status
     }
 
     /// The headers that are part of the answer, in the order in which they are sent.
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.headers
+        &self.head.headers
     }
 
     /// The body. A clone shares the bytes.
@@ -81,10 +97,23 @@ impl Content {
         self.hash
     }
 
-    /// Bytes that it holds, about.
+    /// Whether it is large enough that one copy of it is looked for.
+    pub(crate) fn is_worth_sharing(&self) -> bool {
+        self.body.len() >= SHARED_BYTES_MIN
+    }
+
+    pub(crate) fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
+    /// The same content with an equal head in place of its own.
+    pub(crate) fn with_head(&self, head: Arc<Head>) -> Arc<Self> {
+        Arc::new(Self { head, body: self.body.clone(), hash: self.hash })
+    }
+
+    /// Bytes that it holds, about, without the head: that is shared.
     pub(crate) fn weight(&self) -> u64 {
-        let pair = size_of::<(HeaderName, HeaderValue)>();
-        let headers = self.headers.iter().map(|(_, value)| pair + value.len());
-        (size_of::<Self>() + self.body.len() + headers.sum::<usize>()) as u64
+        let place = if self.is_worth_sharing() { weight::PLACE } else { 0 };
+        weight::shared(size_of::<Self>()) + weight::body(self.body.len()) + place
     }
 }

@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::content::Content;
 use crate::fact::{Fact, Trace};
 use crate::limits;
+use crate::weight;
 
 /// The facts about one call, by time, no two at one moment.
 ///
@@ -17,7 +18,14 @@ use crate::limits;
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) call: Arc<Call>,
-    held: Box<[Held]>,
+    facts: Facts,
+}
+
+/// Most calls have one fact, and need no list for it.
+#[derive(Debug)]
+enum Facts {
+    One(Held),
+    Many(Box<[Held]>),
 }
 
 /// A fact as it is held: its end can move on while others read it.
@@ -35,22 +43,38 @@ pub struct Contradiction;
 
 impl Entry {
     pub(crate) fn new(call: Arc<Call>, fact: Fact) -> Self {
-        Self { call, held: [Held::new(fact)].into() }
+        Self { call, facts: Facts::One(Held::new(fact)) }
+    }
+
+    fn of(call: &Arc<Call>, held: Vec<Held>) -> Self {
+        let facts = match <[Held; 1]>::try_from(held) {
+            Ok([held]) => Facts::One(held),
+            Err(held) => Facts::Many(held.into()),
+        };
+        Self { call: Arc::clone(call), facts }
+    }
+
+    fn held(&self) -> &[Held] {
+        match &self.facts {
+            Facts::One(held) => std::slice::from_ref(held),
+            Facts::Many(held) => held,
+        }
     }
 
     /// The fact that is true at `at`, or the last one that begins before it.
     pub(crate) fn at_or_before(&self, at: Timestamp) -> Option<&Held> {
-        let after = self.held.partition_point(|held| held.from <= at);
-        after.checked_sub(1).and_then(|last| self.held.get(last))
+        let held = self.held();
+        let after = held.partition_point(|held| held.from <= at);
+        after.checked_sub(1).and_then(|last| held.get(last))
     }
 
     pub(crate) fn facts(&self) -> impl Iterator<Item = Fact> {
-        self.held.iter().map(Held::fact)
+        self.held().iter().map(Held::fact)
     }
 
     /// The last moment at which anything here is known to be true.
     pub(crate) fn last(&self) -> Timestamp {
-        self.held.last().map_or(Timestamp::MIN, |held| held.validity().last())
+        self.held().last().map_or(Timestamp::MIN, |held| held.validity().last())
     }
 
     /// The entry with one more fact, joined with those of the same content that it touches.
@@ -58,7 +82,7 @@ impl Entry {
     /// Where `agree` is false a fact that contradicts others takes their place.
     pub(crate) fn with(&self, fact: Fact, agree: bool) -> Result<Self, Contradiction> {
         let mut merged = fact;
-        let mut held = Vec::with_capacity(self.held.len() + 1);
+        let mut held = Vec::with_capacity(self.held().len() + 1);
         for known in self.facts() {
             let same = known.content.hash() == merged.content.hash();
             let joined = known.validity.join(merged.validity).filter(|_| same);
@@ -74,16 +98,20 @@ impl Entry {
         held.insert(place, Held::new(merged));
         let surplus = held.len().saturating_sub(limits::FACTS_MAX);
         held.drain(..surplus);
-        Ok(Self { call: Arc::clone(&self.call), held: held.into() })
+        Ok(Self::of(&self.call, held))
     }
 
-    /// The entry with its fact at `at` ended where something below it changed first.
-    pub(crate) fn ended(&self, at: Timestamp, until: Timestamp) -> Option<Self> {
+    /// The entry with this fact, if it is still there, ended where something below it changed
+    /// first. Another fact about the same moment may be made of other things, and another moment
+    /// may be known by the same trace.
+    pub(crate) fn ended(&self, fact: &Fact, until: Timestamp) -> Option<Self> {
+        let at = fact.validity.last();
         let ends = |held: &Held| {
             let validity = held.validity();
-            validity.contains(at) && validity.is_open() && validity.last() < until
+            let open = validity.is_open() && validity.last() < until;
+            open && validity.contains(at) && Arc::ptr_eq(&held.trace, &fact.trace)
         };
-        self.held.iter().any(ends).then(|| {
+        self.held().iter().any(ends).then(|| {
             let end = |held: &Held| {
                 let mut fact = held.fact();
                 if ends(held) {
@@ -92,17 +120,18 @@ impl Entry {
                 }
                 Held::new(fact)
             };
-            Self { call: Arc::clone(&self.call), held: self.held.iter().map(end).collect() }
+            Self::of(&self.call, self.held().iter().map(end).collect())
         })
     }
 
     /// Bytes that it holds, about. What is shared with other entries is counted in each.
     pub(crate) fn weight(&self) -> u64 {
-        let each = self
-            .held
-            .iter()
-            .map(|held| size_of::<Held>() as u64 + held.content.weight() + held.trace.weight());
-        size_of::<Self>() as u64 + self.call.weight() + each.sum::<u64>()
+        let list = match &self.facts {
+            Facts::One(_) => 0,
+            Facts::Many(held) => weight::allocated(size_of_val(&**held)),
+        };
+        let each = self.held().iter().map(|held| held.content.weight() + held.trace.weight());
+        weight::shared(size_of::<Self>()) + list + self.call.weight() + each.sum::<u64>()
     }
 }
 
@@ -175,3 +204,7 @@ impl MovingEnd {
         self.0.fetch_max(through.as_micros(), Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;

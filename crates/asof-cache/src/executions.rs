@@ -219,14 +219,10 @@ impl Running {
     fn new(start: Start) -> Self {
         let clock = start.clock.unwrap_or_else(fact::always);
         let inputs = start.clock.map(|bucket| Some(Input::Clock(bucket)));
-        Self {
-            inputs: inputs.into_iter().collect(),
-            spaces: BTreeSet::new(),
-            validity: clock,
-            clock,
-            taint: None,
-            start,
-        }
+        // A clock that shows another moment than that of the execution says nothing about it.
+        let taint = (!clock.contains(start.at)).then_some(Unstorable::Contradiction);
+        let inputs = inputs.into_iter().collect();
+        Self { inputs, spaces: BTreeSet::new(), validity: clock, clock, taint, start }
     }
 
     /// The first reason is the one that is told.
@@ -264,10 +260,10 @@ impl Running {
             self.taint(Unstorable::UndeclaredState);
         }
         if rules.hold(Rule::TransitiveSpaces) || fact.is_leaf(observed.key) {
-            self.spaces.extend(fact.trace.spaces.iter().copied());
+            self.spaces.extend(fact.trace.spaces().iter().copied());
         }
         if rules.hold(Rule::TransitiveClocks) {
-            self.narrow_clock(fact.trace.clock);
+            self.narrow_clock(fact.trace.clock());
         }
         if rules.hold(Rule::IntersectInputs) {
             self.narrow(fact.validity);
@@ -306,13 +302,31 @@ impl Running {
             return Err(why);
         }
         let content = answer?;
-        let mut seen = HashSet::new();
-        let inputs = self.inputs.into_iter().flatten();
-        // The same input twice is one: both were read at the same moment.
-        let inputs = inputs.filter(|input| input.call().is_none_or(|call| seen.insert(call)));
-        let inputs: Box<[Input]> = inputs.collect();
-        let spaces = self.spaces.into_iter().collect();
-        let trace = Arc::new(Trace { inputs, spaces, clock: self.clock });
+        let inputs = distinct(self.inputs.into_iter().flatten())?;
+        let trace = Arc::new(Trace::new(inputs, &self.spaces, self.clock));
         Ok(Fact { content, validity: self.validity, trace })
     }
 }
+
+/// The same input twice is one, since both were read at one moment; with two answers, though,
+/// nobody knows which of them the result is made of.
+fn distinct(all: impl Iterator<Item = Input>) -> Result<Vec<Input>, Unstorable> {
+    let mut seen = HashMap::new();
+    let mut distinct = Vec::new();
+    for input in all {
+        let (Some(call), Some(said)) = (input.call(), input.hash()) else {
+            distinct.push(input);
+            continue;
+        };
+        match seen.insert(call, said) {
+            None => distinct.push(input),
+            Some(before) if before != said => return Err(Unstorable::Contradiction),
+            Some(_) => {}
+        }
+    }
+    Ok(distinct)
+}
+
+#[cfg(test)]
+#[path = "executions_tests.rs"]
+mod tests;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::cache::Since;
 use crate::call::CallKey;
 use crate::fact::Fact;
 use crate::rules::{Rule, Rules};
@@ -48,9 +49,16 @@ struct Flight {
 
 /// How a flight ended.
 #[derive(Clone, Debug)]
-enum Landing {
-    Shared(Fact),
+pub struct Landed(pub(crate) Landing);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Landing {
+    /// A fact, and up to when nothing that it is made of had been dropped.
+    Shared(Fact, Since),
+    /// The leader was executed, and what came of it may not be shared.
     NotShared,
+    /// The leader went away.
+    Abandoned,
 }
 
 /// What to do about a call that is not in the cache.
@@ -72,7 +80,7 @@ pub(crate) struct Lead {
     line: Arc<Line>,
 }
 
-/// A wait for the leader: the result, if there is one that may be shared.
+/// A wait for the leader. What comes of it is for `Serve::landed`.
 #[derive(Debug)]
 pub struct Ticket {
     flights: Flights,
@@ -172,8 +180,13 @@ impl Lead {
     }
 
     /// The execution came to a result that may be shared.
-    pub(crate) fn land(self, fact: Fact) {
-        self.flights.land(&self, Landing::Shared(fact));
+    pub(crate) fn land(self, fact: Fact, since: Since) {
+        self.flights.land(&self, Landing::Shared(fact, since));
+    }
+
+    /// The execution came to none.
+    pub(crate) fn refuse(self) {
+        self.flights.land(&self, Landing::NotShared);
     }
 }
 
@@ -185,25 +198,22 @@ impl Drop for Lead {
             table.flights.get(&self.line.flight).is_none_or(|flight| flight.landed.is_some())
         };
         if !landed {
-            self.flights.land(self, Landing::NotShared);
+            self.flights.land(self, Landing::Abandoned);
         }
     }
 }
 
 impl Future for Ticket {
-    type Output = Option<Fact>;
+    type Output = Option<Landed>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut table = self.flights.lock();
         let Some(flight) = table.flights.get_mut(&self.flight) else { return Poll::Ready(None) };
-        match &flight.landed {
-            Some(Landing::Shared(fact)) => Poll::Ready(Some(fact.clone())),
-            Some(Landing::NotShared) => Poll::Ready(None),
-            None => {
-                flight.wakers.insert(self.number, context.waker().clone());
-                Poll::Pending
-            }
+        if let Some(landing) = &flight.landed {
+            return Poll::Ready(Some(Landed(landing.clone())));
         }
+        flight.wakers.insert(self.number, context.waker().clone());
+        Poll::Pending
     }
 }
 
@@ -230,3 +240,7 @@ impl Drop for Ticket {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "flights_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use crate::cache::{Cache, Since};
 use crate::call::{Call, CallKey};
 use crate::content::Content;
 use crate::fact::Fact;
-use crate::flights::{Joined, Lead, Line, Ticket};
+use crate::flights::{Joined, Landed, Landing, Lead, Line, Ticket};
 use crate::outcome::{Outcome, Unstorable};
 use crate::rules::Rule;
 use crate::verify::{Look, Step, Verification};
@@ -25,6 +25,8 @@ pub struct Serve {
     above: Option<Arc<Line>>,
     lead: Option<Lead>,
     alone: bool,
+    /// When what is known here was looked up, or its execution decided on.
+    since: Since,
     waits: u32,
     verification: Option<Verification>,
 }
@@ -61,7 +63,8 @@ impl Serve {
     pub fn new(call: Arc<Call>, at: Timestamp, above: Option<Arc<Line>>) -> Self {
         let key = call.key();
         let (lead, verification) = (None, None);
-        Self { call, key, at, above, lead, alone: false, waits: 0, verification }
+        let since = Since::default();
+        Self { call, key, at, above, lead, alone: false, since, waits: 0, verification }
     }
 
     /// The key of the call.
@@ -76,26 +79,34 @@ impl Serve {
 
     /// What is to be done first.
     pub fn begin(&mut self, cache: &Cache) -> Action {
+        self.since = cache.since();
         match cache.known_at(self.key, self.at, 0) {
             Look::Fact(fact, outcome) => Action::Answer(fact, outcome),
             Look::Other(_) | Look::Nothing => self.join(cache),
         }
     }
 
-    /// The leader is back, with a result that may be shared or without.
-    pub fn landed(&mut self, cache: &Cache, fact: Option<Fact>) -> Action {
-        let Some(fact) = fact else {
-            // What one execution could not share, the next one cannot either: no more queues.
-            self.alone = true;
-            return self.join(cache);
-        };
+    /// The leader is back, with a result that may be shared or without; `None` if it was waited
+    /// for too long.
+    pub fn landed(&mut self, cache: &Cache, landed: Option<Landed>) -> Action {
         let shared = cache.rules().hold(Rule::SharedWithinValidity);
-        if fact.validity.contains(self.at) || !shared {
-            return Action::Answer(fact, Outcome::Coalesced);
-        }
         self.waits += 1;
         self.alone = self.waits >= WAITS_MAX;
-        self.begin(cache)
+        match landed.map(|Landed(landing)| landing) {
+            // What was dropped before this call was asked is not for it, whoever still holds it.
+            Some(Landing::Shared(fact, since))
+                if (fact.validity.contains(self.at) || !shared)
+                    && cache.may_share(&fact, since, self.since) =>
+            {
+                Action::Answer(fact, Outcome::Coalesced)
+            }
+            Some(Landing::Shared(..) | Landing::Abandoned) => self.begin(cache),
+            // What one execution could not share, the next one cannot either: no more queues.
+            Some(Landing::NotShared) | None => {
+                self.alone = true;
+                self.join(cache)
+            }
+        }
     }
 
     /// The nested call was served.
@@ -107,8 +118,10 @@ impl Serve {
 
     /// The call was executed. Others who wait for it share the fact, if there is one.
     pub fn executed(self, fact: Result<&Fact, Unstorable>) {
-        if let (Some(lead), Ok(fact)) = (self.lead, fact) {
-            lead.land(fact.clone());
+        let Some(lead) = self.lead else { return };
+        match fact {
+            Ok(fact) => lead.land(fact.clone(), self.since),
+            Err(_) => lead.refuse(),
         }
     }
 
@@ -126,6 +139,7 @@ impl Serve {
     /// Looks once more, since another leader may just have landed, and verifies in earnest.
     fn verify(&mut self, cache: &Cache) -> Action {
         let since = cache.since();
+        self.since = since;
         let entry = match cache.known_at(self.key, self.at, 0) {
             Look::Fact(fact, outcome) => return self.answer(fact, outcome),
             Look::Nothing => return self.execute(cache),
@@ -149,7 +163,7 @@ impl Serve {
 
     fn answer(&mut self, fact: Fact, outcome: Outcome) -> Action {
         if let Some(lead) = self.lead.take() {
-            lead.land(fact.clone());
+            lead.land(fact.clone(), self.since);
         }
         Action::Answer(fact, outcome)
     }
@@ -160,6 +174,7 @@ impl Serve {
             entry.and_then(|entry| Some(Arc::clone(entry.at_or_before(self.at)?.content())));
         let line = self.lead.as_ref().map(|lead| Arc::clone(lead.line()));
         let (line, since) = (line.or_else(|| self.above.clone()), cache.since());
+        self.since = since;
         Action::Execute(Execute { prior, line, since })
     }
 

@@ -47,6 +47,14 @@ pub(crate) enum Step {
     Run,
 }
 
+/// What can be said of an input without a look at what it says.
+enum Own {
+    Same,
+    Other,
+    /// This call is to say this.
+    Ask(CallKey, ContentHash),
+}
+
 /// What is known of an input at the moment.
 enum Known {
     Fact(Fact),
@@ -69,7 +77,7 @@ impl Cache {
         if !validity.is_open() || depth >= limits::DEPTH_MAX {
             return Look::Other(entry);
         }
-        if self.unchanged_since(held, validity.last(), at) {
+        if self.is_unchanged(held, validity.last(), at) {
             held.extend(at);
             return Look::Fact(held.fact(), Outcome::Verified);
         }
@@ -80,10 +88,32 @@ impl Cache {
         }
     }
 
-    /// The fast path: nothing changed anywhere below, one comparison a space.
-    fn unchanged_since(&self, held: &Held, known: Timestamp, at: Timestamp) -> bool {
+    /// The fast paths, under one lock and without a copy of anything: nothing changed in the
+    /// spaces below, one comparison each; or nothing but leaves was read, and none changed. What
+    /// lies below the result is then what it was, and only its end moves.
+    fn is_unchanged(&self, held: &Held, known: Timestamp, at: Timestamp) -> bool {
         let trace = held.trace();
-        trace.clock.contains(at) && self.index().unchanged(&trace.spaces, known, at)
+        if !trace.clock().contains(at) {
+            return false;
+        }
+        let index = self.index();
+        let unchanged = |input: &Input| match (input, input.place()) {
+            (_, Some((space, reach))) => {
+                index.first_change(space, &reach, known, at) == Seen::Unchanged
+            }
+            (Input::Clock(bucket), _) => bucket.contains(at),
+            _ => false,
+        };
+        index.unchanged(trace.spaces(), known, at) || trace.inputs().iter().all(unchanged)
+    }
+
+    /// What is known of a call at `at` without asking anybody: a fact that holds the moment, or
+    /// one that was just found to hold it.
+    pub fn lookup(&self, key: CallKey, at: Timestamp) -> Option<(Fact, Outcome)> {
+        match self.known_at(key, at, 0) {
+            Look::Fact(fact, outcome) => Some((fact, outcome)),
+            Look::Other(_) | Look::Nothing => None,
+        }
     }
 }
 
@@ -118,31 +148,14 @@ impl Verification {
         let trace = Arc::clone(&self.prior.trace);
         let ordered = cache.rules().hold(Rule::RecordedOrder);
         while let Some(input) = nth(&trace, self.next, ordered) {
-            let same = match input {
-                Input::Clock(bucket) => self.accept_clock(*bucket),
-                Input::Leaf { call, hash, space, reach } => {
-                    let last = self.prior.validity.last();
-                    let seen = cache.index().first_change(*space, reach, last, self.at);
-                    if settled.is_none() && seen == Seen::Unchanged {
-                        self.spaces.insert(*space);
-                        true
-                    } else if *call == self.key {
-                        false
-                    } else {
-                        match self.look(cache, *call, &mut settled, depth) {
-                            Known::Fact(fact) => self.accept(cache, &fact, *hash),
-                            Known::Ask(nested) => return Step::Settle(nested),
-                            Known::Lost => !cache.rules().hold(Rule::UnissuableMeansRun),
-                        }
-                    }
-                }
-                Input::Nested { call, hash } => {
-                    match self.look(cache, *call, &mut settled, depth) {
-                        Known::Fact(fact) => self.accept(cache, &fact, *hash),
-                        Known::Ask(nested) => return Step::Settle(nested),
-                        Known::Lost => !cache.rules().hold(Rule::UnissuableMeansRun),
-                    }
-                }
+            let same = match self.own_view(cache, input, settled.is_some()) {
+                Own::Same => true,
+                Own::Other => false,
+                Own::Ask(call, hash) => match self.look(cache, call, &mut settled, depth) {
+                    Known::Fact(fact) => self.accept(cache, &fact, hash),
+                    Known::Ask(nested) => return Step::Settle(nested),
+                    Known::Lost => !cache.rules().hold(Rule::UnissuableMeansRun),
+                },
             };
             if !same {
                 self.end_prior(cache);
@@ -151,6 +164,26 @@ impl Verification {
             self.next += 1;
         }
         self.extended(cache)
+    }
+
+    /// What clocks and the index say of an input.
+    fn own_view(&mut self, cache: &Cache, input: &Input, settled: bool) -> Own {
+        let (call, hash) = match (input, input.call(), input.hash()) {
+            (Input::Clock(bucket), ..) => {
+                return if self.accept_clock(*bucket) { Own::Same } else { Own::Other };
+            }
+            (_, Some(call), Some(hash)) => (call, hash),
+            _ => return Own::Other,
+        };
+        let Some((space, reach)) = input.place() else { return Own::Ask(call, hash) };
+        let last = self.prior.validity.last();
+        let seen = cache.index().first_change(space, &reach, last, self.at);
+        if !settled && seen == Seen::Unchanged {
+            self.spaces.insert(space);
+            return Own::Same;
+        }
+        // The origin's own answer: only the origin knows more.
+        if call == self.key { Own::Other } else { Own::Ask(call, hash) }
     }
 
     fn look(
@@ -192,8 +225,9 @@ impl Verification {
             return false;
         }
         self.cutoff |= !fact.validity.contains(self.prior.validity.last());
-        self.spaces.extend(fact.trace.spaces.iter().copied());
-        self.clock = self.clock.intersect(fact.trace.clock).unwrap_or(fact.trace.clock);
+        self.spaces.extend(fact.trace.spaces().iter().copied());
+        let clock = fact.trace.clock();
+        self.clock = self.clock.intersect(clock).unwrap_or(clock);
         if rules.hold(Rule::EqualHashesBridgeNothing) {
             let Some(both) = self.validity.intersect(fact.validity) else { return false };
             self.validity = both;
@@ -206,13 +240,11 @@ impl Verification {
         let prior = &self.prior;
         let known = &prior.trace;
         let rebuild = cache.rules().hold(Rule::RebuildOnExtension);
-        let same = self.clock == known.clock && self.spaces.iter().eq(known.spaces.iter());
+        let same = self.clock == known.clock() && self.spaces.iter().eq(known.spaces().iter());
         let trace = if same || !rebuild {
             Arc::clone(known)
         } else {
-            let spaces = self.spaces.iter().copied().collect();
-            let inputs = known.inputs.clone();
-            cache.retrace(Trace { inputs, spaces, clock: self.clock })
+            cache.retrace(known.above(&self.spaces, self.clock))
         };
         let fact = Fact { content: Arc::clone(&prior.content), validity: self.validity, trace };
         let outcome = if self.cutoff { Outcome::EarlyCutoff } else { Outcome::Verified };
@@ -227,13 +259,13 @@ impl Verification {
     fn end_prior(&self, cache: &Cache) {
         let last = self.prior.validity.last();
         if let Seen::ChangedAt(until) = first_change(cache, &self.prior, last, self.at, 0) {
-            cache.end(self.key, last, until);
+            cache.end(self.key, &self.prior, until);
         }
     }
 }
 
 fn nth(trace: &Trace, place: usize, ordered: bool) -> Option<&Input> {
-    let inputs = &trace.inputs;
+    let inputs = trace.inputs();
     if ordered {
         return inputs.get(place);
     }
@@ -247,11 +279,13 @@ fn first_change(cache: &Cache, fact: &Fact, after: Timestamp, to: Timestamp, dep
     }
     let smallest = cache.rules().hold(Rule::SmallestFirstChange);
     let mut first = Seen::Unchanged;
-    for input in &fact.trace.inputs {
+    for input in fact.trace.inputs() {
         let change = match input {
             Input::Clock(bucket) => end_within(*bucket, to),
-            Input::Leaf { space, reach, .. } => {
-                cache.index().first_change(*space, reach, after, to)
+            Input::Key { .. } | Input::Range { .. } | Input::Space { .. } => {
+                input.place().map_or(Seen::Unknown, |(space, reach)| {
+                    cache.index().first_change(space, &reach, after, to)
+                })
             }
             Input::Nested { call, hash } => match cache.fact_at(*call, after) {
                 Some(nested) if nested.content.hash() == *hash => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use asof_api::ErrorName;
 use asof_api::routes::{Needs, Route};
 use asof_env::Random;
@@ -121,18 +121,40 @@ impl Gate {
         Self { access, known: ArcSwap::from_pointee(Known::of(store)) }
     }
 
-    /// Whether a token is needed at present.
-    pub(crate) fn needs_token(&self, store: &Store) -> bool {
-        match self.access {
+    /// The gate as it stands for one request.
+    pub(crate) fn now(&self, store: &Store) -> Standing {
+        let known = self.known(store);
+        let needs_token = match self.access {
             Access::InProcess => false,
-            Access::Loopback => !self.known(store).tokens.is_empty(),
+            Access::Loopback => !known.tokens.is_empty(),
             Access::Tokens => true,
-        }
+        };
+        let is_open = self.access == Access::Loopback && !needs_token;
+        Standing { known, needs_token, is_open }
     }
 
+    fn known(&self, store: &Store) -> Guard<Arc<Known>> {
+        let known = self.known.load();
+        if known.control == store.control_sequence() {
+            return known;
+        }
+        let fresh = Arc::new(Known::of(store));
+        self.known.store(Arc::clone(&fresh));
+        Guard::from_inner(fresh)
+    }
+}
+
+/// What the gate asks of a request.
+pub(crate) struct Standing {
+    known: Guard<Arc<Known>>,
+    needs_token: bool,
+    is_open: bool,
+}
+
+impl Standing {
     /// Whether whoever can connect may do everything, so that foreign web pages are a danger.
-    pub(crate) fn is_open(&self, store: &Store) -> bool {
-        self.access == Access::Loopback && !self.needs_token(store)
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
     }
 
     /// Who sends `headers`.
@@ -140,8 +162,8 @@ impl Gate {
     /// # Errors
     ///
     /// `Unauthorized` where a token is needed and there is none, or it is not known.
-    pub(crate) fn caller(&self, store: &Store, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        if !self.needs_token(store) {
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        if !self.needs_token {
             return Ok(Caller::Anybody);
         }
         let refuse = |detail: &str| Refusal::new(ErrorName::Unauthorized, detail);
@@ -154,20 +176,10 @@ impl Gate {
             Some((scheme, secret)) if scheme.eq_ignore_ascii_case("bearer") => secret.trim(),
             _ => return Err(refuse("the Authorization header is not `Bearer asof_...`")),
         };
-        self.known(store)
+        self.known
             .find(token_hash(secret))
             .map(Caller::Token)
             .ok_or_else(|| refuse("the bearer token is not known, or was revoked"))
-    }
-
-    fn known(&self, store: &Store) -> Arc<Known> {
-        let known = self.known.load_full();
-        if known.control == store.control_sequence() {
-            return known;
-        }
-        let fresh = Arc::new(Known::of(store));
-        self.known.store(Arc::clone(&fresh));
-        fresh
     }
 }
 

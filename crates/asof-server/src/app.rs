@@ -3,19 +3,14 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use asof_api::routes::{ROUTES, Verb};
-use asof_api::{ErrorName, Problem};
+use asof_api::ErrorName;
 use asof_env::{Clock, Random, SystemClock, SystemRandom};
 use asof_store::{Store, StoreTime};
 use asof_time::Timestamp;
-use axum::Router;
-use axum::body::Body;
-use axum::routing::{MethodFilter, on};
-use http::{HeaderValue, Request, Response};
+use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, Gate};
-use crate::dispatch::dispatch;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -46,12 +41,6 @@ impl Default for Settings {
             body_timeout: limits::BODY_TIMEOUT_DEFAULT,
         }
     }
-}
-
-/// The whole surface as a tower service, without a socket.
-pub fn router(store: Store, access: Access, settings: Settings) -> Router {
-    let (app, _) = App::new(store, access, settings);
-    app.router()
 }
 
 /// What all requests share. Cheap to clone.
@@ -119,42 +108,6 @@ impl App {
         (Self(Arc::new(shared)), stop)
     }
 
-    /// The route table as a router.
-    pub(crate) fn router(&self) -> Router {
-        let mut router = Router::new();
-        for route in ROUTES {
-            let filter = match route.method {
-                Verb::Get => MethodFilter::GET,
-                Verb::Post => MethodFilter::POST,
-                Verb::Put => MethodFilter::PUT,
-                Verb::Patch => MethodFilter::PATCH,
-                Verb::Delete => MethodFilter::DELETE,
-            };
-            let app = self.clone();
-            let handler = move |request: Request<Body>| {
-                let app = app.clone();
-                async move { dispatch(&app, route, request).await }
-            };
-            router = router.route(route.path, on(filter, handler));
-        }
-        let no_route = self.clone();
-        let no_method = self.clone();
-        router
-            .fallback(move |request: Request<Body>| async move {
-                no_route.unrouted(ErrorName::NoSuchRoute, &request)
-            })
-            .method_not_allowed_fallback(move |request: Request<Body>| async move {
-                no_method.unrouted(ErrorName::MethodNotAllowed, &request)
-            })
-    }
-
-    fn unrouted(&self, name: ErrorName, request: &Request<Body>) -> Response<Body> {
-        let detail = format!("{} {}: see /openapi.json", request.method(), request.uri().path());
-        let status = name.status().get().as_u16();
-        self.metrics.answered(None, status, Duration::ZERO);
-        Refusal::from(Problem::new(name, detail)).into_response()
-    }
-
     /// Waits until closed is at least `at` or `timeout` is over; returns closed.
     pub(crate) async fn wait_closed(&self, at: Timestamp, timeout: Duration) -> Timestamp {
         let mut published = self.published.clone();
@@ -206,6 +159,18 @@ impl App {
     pub(crate) async fn large_body(&self) -> Result<OwnedSemaphorePermit, Refusal> {
         turn(&self.large_bodies).await
     }
+}
+
+/// Does what takes time in proportion to `bytes`: here if they are few, else on a thread that may
+/// block, since the other connections of this lane would wait.
+pub(crate) async fn off_lane<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    if bytes <= limits::ON_LANE_BYTES_MAX {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|error| broken(&error))
 }
 
 /// A permit of `semaphore`, waited for within a bound.

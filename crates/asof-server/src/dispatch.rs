@@ -9,7 +9,6 @@ use asof_api::routes::{
     BodyLimit, LARGE_BODY_BYTES_MAX, Needs, Route, RouteId, SMALL_BODY_BYTES_MAX,
 };
 use asof_store::{Actor, Key, SpaceName};
-use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
@@ -20,7 +19,8 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::access::{self, Caller};
-use crate::app::{App, broken};
+use crate::app::{App, broken, off_lane};
+use crate::body::Body;
 use crate::guard;
 use crate::handler;
 use crate::query::{Query, parse};
@@ -61,7 +61,7 @@ pub(crate) async fn dispatch(
     let response = answer.unwrap_or_else(Refusal::into_response);
     let took = app.settings.clock.boot().since(began);
     let status = response.status().as_u16();
-    app.metrics.answered(Some(route.id), status, took);
+    app.metrics.answered(route.id, status, took);
     log(route, &parts, &caller, status, took, refusal.as_ref());
     response
 }
@@ -100,12 +100,15 @@ async fn answer(
     body: Body,
     caller: &mut Caller,
 ) -> Answer {
-    if app.gate.is_open(&app.store) {
+    let gate = app.gate.now(&app.store);
+    if gate.is_open() {
         guard::check(parts)?;
     }
     if route.needs != Needs::Nothing {
-        *caller = app.gate.caller(&app.store, &parts.headers)?;
+        *caller = gate.caller(&parts.headers)?;
     }
+    // Held no longer: what follows may wait.
+    drop(gate);
     let query = Query::new(route, parts.uri.query())?;
     let path = Path::new(route.path, parts.uri.path());
     let space = path.space()?;
@@ -151,7 +154,7 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         Id::Scan => handler::walk::scan(call, space()?).await,
         Id::Read => handler::walk::read(call, call.json(body).await?).await,
         Id::Diff => handler::walk::diff(call, space()?).await,
-        Id::Commit => handler::write::commit(call, call.json(body).await?).await,
+        Id::Commit => handler::write::commit(call, call.bytes(body).await?).await,
         Id::Commits => handler::commits::list(call).await,
         Id::CommitById => handler::commits::show(call).await,
         Id::Amend => handler::commits::amend(call, call.json(body).await?).await,
@@ -240,6 +243,12 @@ fn decode(raw: &str) -> Result<Cow<'_, str>, Refusal> {
         .map_err(|_| Refusal::invalid("the path is not percent-encoded UTF-8"))
 }
 
+/// A request body that is JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Refusal::invalid(format!("the request body: {error}")))
+}
+
 impl Call<'_> {
     /// The text of a header that may be there once.
     pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
@@ -286,10 +295,9 @@ impl Call<'_> {
     }
 
     /// The request body as JSON.
-    async fn json<T: DeserializeOwned>(&self, body: Body) -> Result<T, Refusal> {
+    async fn json<T: DeserializeOwned + Send + 'static>(&self, body: Body) -> Result<T, Refusal> {
         let bytes = self.bytes(body).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Refusal::invalid(format!("the request body: {error}")))
+        off_lane(bytes.len(), move || from_json(&bytes)).await?
     }
 
     /// The request body, within the limit of its route and in time.

@@ -44,12 +44,17 @@ pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
     }
 }
 
+/// Names of loopback, below its own (RFC 6761).
+const SUFFIX: &str = ".localhost";
+
 /// Whether an authority names loopback or is an address, which no name can be re-bound to.
 fn is_this_machine(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    let name = host.to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
+    let below = host.len().checked_sub(SUFFIX.len()).and_then(|at| host.get(at..));
+    host.parse::<IpAddr>().is_ok()
+        || host.eq_ignore_ascii_case("localhost")
+        || below.is_some_and(|end| end.eq_ignore_ascii_case(SUFFIX))
 }

@@ -7,6 +7,13 @@ use asof_time::limits::WAIT_MAX;
 /// Connections at once, unless configured otherwise: each costs a task and its buffers.
 pub(crate) const CONNECTIONS_DEFAULT: usize = 4_096;
 
+/// Threads that speak with clients: one a core, up to this many.
+pub(crate) const LANES_MAX: usize = 64;
+
+/// Bytes that are parsed or hashed on a lane, while its other connections wait: a fraction of a
+/// millisecond.
+pub(crate) const ON_LANE_BYTES_MAX: usize = 64 << 10;
+
 /// Feed followers at once, unless configured otherwise.
 pub(crate) const FOLLOWERS_DEFAULT: usize = 1_024;
 
@@ -75,6 +82,10 @@ pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Bytes of a request head.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Largest answer that is put together before it is written, in bytes: each connection keeps a
+/// buffer of that size.
+pub(crate) const JOINED_BYTES_MAX: usize = 8 << 10;
 
 /// Requests at once on one HTTP/2 connection.
 pub(crate) const STREAMS_MAX: u32 = 256;

@@ -1,4 +1,4 @@
-//! Sockets: accepting, bounding, and ending connections.
+//! Sockets: listening, accepting, stopping.
 
 use core::fmt;
 use core::pin::pin;
@@ -6,29 +6,17 @@ use core::time::Duration;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use asof_store::Store;
-use axum::Router;
-use axum::body::Body;
-use http::Request;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
-use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 
 use crate::access::Access;
 use crate::app::{App, Settings};
-use crate::config::{Config, ConfigError, Limits};
-use crate::limits;
+use crate::config::{Config, ConfigError};
+use crate::connection::{Acceptor, Speaker};
+use crate::lanes::Lanes;
 use crate::tls;
 
 /// Why a server does not start.
@@ -42,6 +30,8 @@ pub enum ServeError {
     Tls(io::Error),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
+    /// The threads that speak with clients cannot be started.
+    Threads(io::Error),
 }
 
 impl fmt::Display for ServeError {
@@ -53,6 +43,7 @@ impl fmt::Display for ServeError {
             ),
             Self::Tls(error) => write!(f, "TLS: {error}"),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Threads(error) => write!(f, "no threads to speak with clients: {error}"),
         }
     }
 }
@@ -64,20 +55,9 @@ impl core::error::Error for ServeError {}
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<Acceptor>,
-    limits: Limits,
-    app: App,
+    speaker: Speaker,
+    lanes: Lanes,
     stop: watch::Sender<bool>,
-}
-
-/// A [`TlsAcceptor`] that can be shown.
-#[derive(Clone)]
-struct Acceptor(TlsAcceptor);
-
-impl fmt::Debug for Acceptor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TlsAcceptor")
-    }
 }
 
 /// Serves `store` until `shutdown`, then stops cleanly and closes the store.
@@ -123,7 +103,10 @@ impl Server {
             ..Settings::default()
         };
         let (app, stop) = App::new(store, access, settings);
-        Ok(Self { listener, address, tls, limits: config.limits.clone(), app, stop })
+        let speaker = Speaker { app, tls, limits: config.limits.clone() };
+        let lanes =
+            Lanes::start(&speaker, config.limits.connections).map_err(ServeError::Threads)?;
+        Ok(Self { listener, address, speaker, lanes, stop })
     }
 
     /// Where it listens.
@@ -132,42 +115,37 @@ impl Server {
     }
 
     /// Accepts connections until `shutdown`; then lets requests under way end, within the drain
-    /// time-out, and closes the store.
+    /// time-out, and closes the store. Connections are served by threads of their own.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let places = Arc::new(Semaphore::new(self.limits.connections));
-        let shared = Connections {
-            router: self.app.router(),
-            app: self.app.clone(),
-            tls: self.tls,
-            limits: self.limits.clone(),
-        };
-        let mut tasks = JoinSet::new();
+        let Self { listener, address, speaker, lanes, stop } = self;
+        let limits = &speaker.limits;
+        let places = Arc::new(Semaphore::new(limits.connections));
         let mut shutdown = pin!(shutdown);
-        tracing::info!(address = %self.address, tls = shared.tls.is_some(), "listening");
+        tracing::info!(%address, tls = speaker.tls.is_some(), "listening");
         loop {
-            let accepted = tokio::select! {
+            let (stream, place) = tokio::select! {
                 () = &mut shutdown => break,
-                accepted = accept(&self.listener, &places) => accepted,
-                // Finished connections leave; with none the branch is off.
-                Some(_) = tasks.join_next() => continue,
+                accepted = accept(&listener, &places) => accepted,
             };
-            let (stream, place) = accepted;
-            let shared = shared.clone();
-            tasks.spawn(async move {
-                shared.serve(stream).await;
-                drop(place);
-            });
+            match stream.into_std() {
+                Ok(stream) => lanes.give(stream, place).await,
+                Err(error) => tracing::warn!(%error, "a connection could not be handed over"),
+            }
         }
-        drop(self.listener);
-        tracing::info!(connections = tasks.len(), "stopping");
-        self.stop.send_replace(true);
-        let drained = async { while tasks.join_next().await.is_some() {} };
-        if timeout(self.limits.drain_timeout.0, drained).await.is_err() {
-            tracing::warn!(connections = tasks.len(), "cut off what did not end in time");
-            tasks.shutdown().await;
+        drop(listener);
+        tracing::info!(connections = lanes.open(), "stopping");
+        stop.send_replace(true);
+        // All places are free again once the last connection has ended.
+        let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+        if timeout(limits.drain_timeout.0, places.acquire_many(all)).await.is_err() {
+            tracing::warn!(connections = lanes.open(), "cut off what did not end in time");
         }
-        let store = self.app.store.clone();
-        if let Err(error) = tokio::task::spawn_blocking(move || store.close()).await {
+        let store = speaker.app.store.clone();
+        let end = move || {
+            lanes.stop();
+            store.close();
+        };
+        if let Err(error) = tokio::task::spawn_blocking(end).await {
             tracing::error!(%error, "closing the store failed");
         }
     }
@@ -191,90 +169,5 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
                 sleep(Duration::from_millis(100)).await;
             }
         }
-    }
-}
-
-/// What all connections share.
-#[derive(Clone, Debug)]
-struct Connections {
-    router: Router,
-    app: App,
-    tls: Option<Acceptor>,
-    limits: Limits,
-}
-
-impl Connections {
-    async fn serve(self, stream: TcpStream) {
-        let connections = &self.app.metrics.connections;
-        connections.inc();
-        // Answers are whole when they are written: waiting to join them only adds latency.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY failed");
-        }
-        match &self.tls {
-            None => self.speak(stream).await,
-            Some(Acceptor(acceptor)) => {
-                match timeout(limits::HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => self.speak(stream).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                    Err(_) => tracing::debug!("a TLS handshake took too long"),
-                }
-            }
-        }
-        connections.dec();
-    }
-
-    /// Speaks HTTP/1.1 or HTTP/2 until the connection ends, is idle, or the service stops.
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
-        let requests = AtomicU64::new(0);
-        let service = service_fn(|request: Request<Incoming>| {
-            requests.fetch_add(1, Ordering::Relaxed);
-            self.router.clone().oneshot(request.map(Body::new))
-        });
-        let builder = self.builder();
-        // A client that takes nothing of its answer must not hold its place for ever.
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(self.limits.write_timeout.0));
-        let stream = TokioIo::new(Box::pin(stream));
-        let mut connection = pin!(builder.serve_connection(stream, service));
-        let mut stopping = self.app.stopping.clone();
-        let mut seen = 0;
-        let mut ending = false;
-        loop {
-            tokio::select! {
-                ended = &mut connection => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection broke");
-                    }
-                    return;
-                }
-                _ = stopping.wait_for(|stopping| *stopping), if !ending => ending = true,
-                () = sleep(self.limits.idle_timeout.0), if !ending => {
-                    let count = requests.load(Ordering::Relaxed);
-                    ending = count == seen;
-                    seen = count;
-                }
-            }
-            if ending {
-                // What is under way still ends; nothing new is taken.
-                connection.as_mut().graceful_shutdown();
-            }
-        }
-    }
-
-    fn builder(&self) -> Builder<TokioExecutor> {
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout.0)
-            .max_buf_size(limits::HEAD_BYTES_MAX);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits::STREAMS_MAX)
-            .keep_alive_interval(self.limits.header_timeout.0)
-            .keep_alive_timeout(self.limits.header_timeout.0);
-        builder
     }
 }

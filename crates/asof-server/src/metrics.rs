@@ -1,8 +1,8 @@
 //! What the service counts.
 
 use core::time::Duration;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 
 use asof_api::routes::RouteId;
 use asof_env::Clock;
@@ -27,6 +27,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     latency: Family<RouteLabel, Histogram, fn() -> Histogram>,
+    /// What is counted most, by route, so that it need not be looked up for each answer.
+    usual: Vec<Usual>,
     /// Followers of the feed.
     pub(crate) followers: Gauge<i64, AtomicI64>,
     /// Open connections.
@@ -42,6 +44,13 @@ struct RequestLabels {
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct RouteLabel {
     route: &'static str,
+}
+
+/// The metrics of a route that answers 200. A route that was never asked has none.
+#[derive(Debug, Default)]
+struct Usual {
+    answered: OnceLock<Counter>,
+    latency: OnceLock<Histogram>,
 }
 
 fn latency_histogram() -> Histogram {
@@ -70,14 +79,36 @@ impl Metrics {
         registry.register("feed_followers", "Followers of the feed", Gauge::clone(&followers));
         registry.register("connections", "Open connections", Gauge::clone(&connections));
         registry.register_collector(Box::new(StoreCollector { store, clock }));
-        Self { registry, requests, latency, followers, connections }
+        let usual = RouteId::ALL.iter().map(|_| Usual::default()).collect();
+        Self { registry, requests, latency, usual, followers, connections }
     }
 
-    /// Counts one answer. `None` is a request that no route took.
-    pub(crate) fn answered(&self, route: Option<RouteId>, status: u16, took: Duration) {
-        let route = route.map_or("none", RouteId::as_str);
-        self.requests.get_or_create(&RequestLabels { route, status }).inc();
-        self.latency.get_or_create(&RouteLabel { route }).observe(took.as_secs_f64());
+    /// Counts one answer.
+    pub(crate) fn answered(&self, id: RouteId, status: u16, took: Duration) {
+        let route = id.as_str();
+        let Some(usual) = self.usual.get(id as usize) else {
+            return;
+        };
+        if status == 200 {
+            usual.answered.get_or_init(|| self.requests_of(route, status)).inc();
+        } else {
+            self.requests_of(route, status).inc();
+        }
+        usual.latency.get_or_init(|| self.latency_of(route)).observe(took.as_secs_f64());
+    }
+
+    /// Counts the answer to a request that no route took.
+    pub(crate) fn unrouted(&self, status: u16) {
+        self.requests_of("none", status).inc();
+        self.latency_of("none").observe(0.0);
+    }
+
+    fn requests_of(&self, route: &'static str, status: u16) -> Counter {
+        self.requests.get_or_create_owned(&RequestLabels { route, status })
+    }
+
+    fn latency_of(&self, route: &'static str) -> Histogram {
+        self.latency.get_or_create_owned(&RouteLabel { route })
     }
 
     /// All of them as `OpenMetrics` text.

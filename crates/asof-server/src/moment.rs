@@ -15,7 +15,10 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::dispatch::Call;
 use crate::limits::SESSION_WAIT;
 use crate::refusal::Refusal;
-use crate::reply;
+use crate::reply::Texts;
+
+/// Room for the texts of the headers that speak of time.
+pub(crate) const MOMENT_BYTES: usize = 112;
 
 /// What named the moment. It decides who may keep the answer, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,13 +166,25 @@ impl Asked {
         validity: Option<Validity>,
         headers: &mut HeaderMap,
     ) {
-        headers.insert(&AS_OF, reply::text(Rfc3339::new(view.as_of()).as_str()));
+        let mut texts = Texts::with_capacity(MOMENT_BYTES);
+        self.put_headers_of(call, view, validity, &mut texts, headers);
+    }
+
+    /// As [`put_headers`](Self::put_headers), with the buffer of the answer's other headers.
+    pub(crate) fn put_headers_of(
+        &self,
+        call: &Call<'_>,
+        view: &View,
+        validity: Option<Validity>,
+        texts: &mut Texts,
+        headers: &mut HeaderMap,
+    ) {
+        texts.put(Rfc3339::new(view.as_of()).as_str());
+        headers.insert(&AS_OF, texts.cut());
         headers.insert(&AS_OF_EPOCH, call.app.epoch.clone());
         if let Some(validity) = validity {
-            let mut text = String::with_capacity(80);
-            // Writing into a string does not fail.
-            let _ = core::fmt::write(&mut text, format_args!("{}", AsOfValid(validity)));
-            headers.insert(&AS_OF_VALID, reply::owned_text(text));
+            texts.put_shown(AsOfValid(validity));
+            headers.insert(&AS_OF_VALID, texts.cut());
         }
         let capped = self.session.is_some_and(|token| view.as_of() < token.at);
         if capped && self.as_of == AsOf::Latest {

@@ -2,9 +2,9 @@
 
 use asof_api::{ErrorName, Problem};
 use asof_store::ErrorKind;
-use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, header};
 
+use crate::body::Body;
 use crate::reply;
 
 /// What a handler gives.

@@ -1,10 +1,11 @@
 //! Making answers.
 
 use asof_store::ContentType;
-use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Response, header};
 use serde::Serialize;
+
+use crate::body::Body;
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const NDJSON: &str = "application/x-ndjson";
@@ -61,6 +62,35 @@ pub(crate) fn value(content_type: &ContentType, bytes: Bytes) -> Response<Body> 
 fn is_active(content_type: &[u8]) -> bool {
     content_type.starts_with(b"text/html")
         || content_type.windows(3).any(|part| part.eq_ignore_ascii_case(b"xml"))
+}
+
+/// Header values cut out of one buffer: the read of a point makes half a dozen of them, and this
+/// way it allocates once for all.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(BytesMut);
+
+impl Texts {
+    /// Room for values of `bytes` together; more of them take more room.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(BytesMut::with_capacity(bytes))
+    }
+
+    /// Adds to the value that is being made.
+    pub(crate) fn put(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// As [`put`](Self::put), for what knows how to write itself.
+    pub(crate) fn put_shown(&mut self, shown: impl core::fmt::Display) {
+        // Writing into memory does not fail.
+        let _ = core::fmt::write(&mut self.0, format_args!("{shown}"));
+    }
+
+    /// The value that was made, which holds no control characters; the next one begins.
+    pub(crate) fn cut(&mut self) -> HeaderValue {
+        HeaderValue::from_maybe_shared(self.0.split().freeze())
+            .unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
 }
 
 /// A header value from text that we made and that holds no control characters.

@@ -72,6 +72,10 @@ impl Published {
         self.scene.load().rows.clone()
     }
 
+    pub(crate) fn control_sequence(&self) -> u64 {
+        self.scene.load().state.control_sequence
+    }
+
     pub(crate) fn time(&self) -> StoreTime {
         // Closed before the scene, as everywhere.
         let closed = self.closed();

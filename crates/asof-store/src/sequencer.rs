@@ -111,8 +111,9 @@ impl Sequencer {
     /// not high enough or nearly reached.
     pub(crate) fn ceiling_wanted(&self, upto: Timestamp) -> Option<Timestamp> {
         let wanted = upto.saturating_add(CEILING_AHEAD);
-        let half_way = upto.saturating_add(CEILING_AHEAD / 2);
-        (self.ceiling < half_way && wanted > self.ceiling).then_some(wanted)
+        // Each extension of an idle store is a sync of its own, so most of one is used up first.
+        let reserve = upto.saturating_add(CEILING_AHEAD / 8);
+        (self.ceiling < reserve && wanted > self.ceiling).then_some(wanted)
     }
 
     /// Notes that `ceiling` is durable.

@@ -5,14 +5,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use asof_client::{Body, Request, Response, Transport, TransportError, TransportErrorKind};
-use asof_server::{Access, Settings};
+use asof_server::{Access, Router, Settings};
 use asof_store::Store;
-use axum::Router;
 use bytes::{Buf, Bytes};
 use futures_util::stream;
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
-use tower::ServiceExt;
 
 /// Bytes of a streamed request body that are in memory at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -40,13 +38,9 @@ impl Transport for LocalTransport {
             *headers = request.headers;
         }
         let request = head
-            .body(into_axum(request.body))
+            .body(into_body(request.body))
             .map_err(|error| broken(format!("not a request: {error}")))?;
-        let answer = self.runtime.block_on(self.router.clone().oneshot(request));
-        let (head, body) = match answer {
-            Ok(answer) => answer.into_parts(),
-            Err(never) => match never {},
-        };
+        let (head, body) = self.runtime.block_on(self.router.answer(request)).into_parts();
         Ok(Response {
             status: head.status,
             headers: head.headers,
@@ -59,11 +53,11 @@ impl Transport for LocalTransport {
     }
 }
 
-fn into_axum(body: Body) -> axum::body::Body {
+fn into_body(body: Body) -> asof_server::Body {
     match body {
-        Body::Empty => axum::body::Body::empty(),
+        Body::Empty => asof_server::Body::empty(),
         Body::Bytes(bytes) => bytes.into(),
-        Body::Reader(reader) => axum::body::Body::from_stream(stream::iter(Pieces(reader))),
+        Body::Reader(reader) => asof_server::Body::from_stream(stream::iter(Pieces(reader))),
     }
 }
 
@@ -86,7 +80,7 @@ impl Iterator for Pieces {
 /// The body of an answer, made while it is read.
 struct BodyReader {
     runtime: Arc<Runtime>,
-    body: axum::body::Body,
+    body: asof_server::Body,
     piece: Bytes,
 }
 
@@ -117,16 +111,18 @@ pub(crate) fn router(store: Store) -> Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::routing::post;
+    use asof_store::Options;
     use http::{Method, StatusCode};
 
     #[test]
     fn bodies_stream_both_ways() {
-        let router = Router::new().route("/echo", post(async |body: axum::body::Body| body));
-        let local = LocalTransport::new(router).unwrap();
+        let store = Store::in_memory(Options::default()).unwrap();
+        let local = LocalTransport::new(router(store)).unwrap();
         let sent = vec![7; 3 * PIECE_BYTES + 1];
-        let mut request = Request::new(Method::POST, "/echo");
+        let mut request = Request::new(Method::PUT, "/v1/spaces/s/keys/k");
         request.body = Body::Reader(Box::new(io::Cursor::new(sent.clone())));
+        assert_eq!(local.send(request).unwrap().status, StatusCode::OK);
+        let request = Request::new(Method::GET, "/v1/spaces/s/keys/k");
         let mut answer = local.send(request).unwrap();
         assert_eq!(answer.status, StatusCode::OK);
         let mut got = Vec::new();

@@ -5,6 +5,7 @@ mod client;
 mod postgres;
 pub(crate) mod serve;
 
+use core::time::Duration;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -14,7 +15,7 @@ use self::client::{Connection, Crowd, http_complete};
 use self::postgres::Postgres;
 use self::serve::Served;
 use crate::data::{self, Shape};
-use crate::measure::{Result, Shuffle, alternate, busy_nanos, float};
+use crate::measure::{Result, Series, Shuffle, alternate, busy, busy_nanos, float, nanos_each};
 use crate::report::{Bound, Comparison, Report, Unit};
 
 /// How much of it.
@@ -29,9 +30,12 @@ pub(crate) struct Effort {
 /// Ten versions of each of 10,000 keys.
 const SHAPE: Shape = Shape { keys: 10_000, commits: 100, writes: 1_000 };
 
+/// Between two reads of `/metrics`.
+const SCRAPE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Runs all of it.
 pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let dir = tempfile::tempdir()?;
     data::fill_store(dir.path(), SHAPE)?;
     let served = Served::start(&["serve-here", ""], dir.path())?;
@@ -74,6 +78,18 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
                     || busy_each(&runtime, server.id(), &mut peer, effort),
                 )?,
             });
+            report.comparisons.push(Comparison {
+                name: "http/postgresql/machine".to_owned(),
+                what: "processor time of server and client for an answer / with PostgreSQL"
+                    .to_owned(),
+                bound: Bound::None,
+                unit: Unit::Nanos,
+                series: alternate(
+                    effort.rounds,
+                    || busy_both(&runtime, served.id(), &mut ours, effort),
+                    || busy_both(&runtime, server.id(), &mut peer, effort),
+                )?,
+            });
         }
     }
 
@@ -85,8 +101,40 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let series = compare(&mut latest, &mut ours)?;
     let what = "reads at latest / reads as of a moment".to_owned();
     add(report, "latest", what, Bound::None, series);
+    let series = scraped(&runtime, &served, &mut ours, effort)?;
+    let what = "reads while /metrics is read ten times a second / while it is not".to_owned();
+    add(report, "metrics", what, Bound::None, series);
     drop(served);
     logged(report, &runtime, &dir, effort)
+}
+
+/// Reads while the metrics are read, and while they are not.
+fn scraped(runtime: &Runtime, served: &Served, ours: &mut Crowd, effort: Effort) -> Result<Series> {
+    let mut disturbed = http_crowd(runtime, served, effort, Plain::No)?;
+    let mut scraper = runtime.block_on(Connection::open(served.address, http_complete))?;
+    let scrape = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
+    let with = || {
+        runtime.block_on(async {
+            tokio::select! {
+                rate = disturbed.pass() => rate,
+                error = scrape_for_ever(&mut scraper, scrape.as_bytes()) => Err(error),
+            }
+        })
+    };
+    alternate(effort.rounds, with, || runtime.block_on(ours.pass()))
+}
+
+/// Reads the metrics far more often than anybody would; returns why it cannot go on.
+async fn scrape_for_ever(
+    connection: &mut Connection,
+    request: &[u8],
+) -> Box<dyn core::error::Error + Send + Sync> {
+    loop {
+        if let Err(error) = connection.ask(request).await {
+            return error;
+        }
+        tokio::time::sleep(SCRAPE_INTERVAL).await;
+    }
 }
 
 /// Nanoseconds that a server is busy for one answer: unlike the rate, it does not depend on what
@@ -96,6 +144,13 @@ fn busy_each(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) 
     runtime.block_on(crowd.pass())?;
     let after = busy_nanos(server)?;
     Ok(float(after.saturating_sub(before)) / float(effort.requests))
+}
+
+/// As [`busy_each`], with what the client takes, which runs on this thread: where nothing else
+/// runs, the rate is the number of cores over this.
+fn busy_both(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) -> Result<f64> {
+    let (client, server) = busy(|| busy_each(runtime, server, crowd, effort))?;
+    Ok(nanos_each(client, usize::try_from(effort.requests)?) + server)
 }
 
 /// The cost of what is told of each request.

@@ -71,7 +71,9 @@ pub(crate) fn store(dir: &Path, log: &str) -> Result<()> {
         tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
     }
     let store = Store::open(dir, Options::default())?;
-    runtime()?.block_on(async {
+    // As `asof serve` does: it accepts, and the server has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
         let config =
             Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Config::default() };
         let server = Server::bind(store, &config).await?;
@@ -83,7 +85,8 @@ pub(crate) fn store(dir: &Path, log: &str) -> Result<()> {
 
 /// Answers every request with one value: as much as the stack underneath can do.
 pub(crate) fn limit() -> Result<()> {
-    runtime()?.block_on(async {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         say(listener.local_addr()?)?;
         let value = data::value(0, 0).bytes;
@@ -108,10 +111,6 @@ async fn answer(listener: TcpListener, value: Bytes) -> Result<()> {
         let connection = hyper::server::conn::http1::Builder::new();
         tokio::spawn(connection.serve_connection(TokioIo::new(stream), service));
     }
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 fn say(address: SocketAddr) -> Result<()> {

@@ -120,7 +120,10 @@ impl Inner {
                 let clock = Explained::bare("wall time".to_owned(), String::new(), "clock");
                 (clock.over(*bucket), *bucket)
             }
-            Input::Leaf { call, .. } | Input::Nested { call, .. } => {
+            Input::Key { call, .. }
+            | Input::Range { call, .. }
+            | Input::Space { call, .. }
+            | Input::Nested { call, .. } => {
                 let validity =
                     self.cache.fact_at(*call, at).map_or_else(always, |fact| fact.validity);
                 (self.tell(*call, at, None, depth + 1), validity)

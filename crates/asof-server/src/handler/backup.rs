@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use asof_api::ErrorName;
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use crate::body::Body;
 use crate::dispatch::Call;
 use crate::limits::{BACKUP_CHUNK_BYTES, BACKUP_CHUNKS_MAX};
 use crate::refusal::{Answer, Refusal};

@@ -20,25 +20,25 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
     let limit = call.query.limit()?;
     let pending = call.query.flag("pending")?;
     let spaces = spaces_asked(call)?;
-    let mut page = call
-        .app
+    let caller = call.caller.clone();
+    call.app
         .walk(move |store| {
-            if !pending {
-                let range = LogRange { after, spaces, limit };
-                return Ok(store.log(&range)?);
+            let mut page = if pending {
+                let mut page = store.pending(after, limit)?;
+                if let Some(spaces) = spaces {
+                    page.commits
+                        .retain(|commit| commit.writes.iter().any(|w| spaces.contains(&w.space)));
+                }
+                page
+            } else {
+                store.log(&LogRange { after, spaces, limit })?
+            };
+            for commit in &mut page.commits {
+                sight::narrow(&caller, commit);
             }
-            let mut page = store.pending(after, limit)?;
-            if let Some(spaces) = spaces {
-                page.commits
-                    .retain(|commit| commit.writes.iter().any(|w| spaces.contains(&w.space)));
-            }
-            Ok(page)
+            Ok(reply::json(&convert::commits(store.time().epoch, page)))
         })
-        .await?;
-    for commit in &mut page.commits {
-        sight::narrow(call.caller, commit);
-    }
-    Ok(reply::json(&convert::commits(call.app.store.time().epoch, page)))
+        .await
 }
 
 pub(crate) async fn show(call: &Call<'_>) -> Answer {

@@ -7,9 +7,9 @@ use asof_api::body::{
 };
 use asof_store::{Actor, DryRun, PinRequest, Store, StoreTime};
 use asof_time::limits::PIN_TTL_MAX;
-use axum::body::Body;
 use http::Response;
 
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::dry_run;

@@ -11,7 +11,6 @@ use asof_api::body::{FeedEvent, FeedMessage};
 use asof_api::headers::LAST_EVENT_ID;
 use asof_store::{Cursor, FeedItem, FeedPage, SpaceName};
 use asof_time::{Sequence, Timestamp};
-use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use prometheus_client::metrics::gauge::Gauge;
@@ -20,6 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::access::Caller;
 use crate::app::App;
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::spaces_asked;

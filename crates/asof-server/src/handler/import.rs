@@ -17,7 +17,7 @@ pub(crate) async fn import(call: &Call<'_>, space: SpaceName, body: Bytes) -> An
 /// Imports the lines up to the first bad one, which the refusal names.
 fn import_lines(store: &Store, space: &SpaceName, body: &[u8]) -> Result<ImportReceipt, Refusal> {
     let mut commits = Vec::new();
-    let mut numbers = Vec::new();
+    let mut lines = Vec::new();
     let mut bad = None;
     for (number, line) in (1u64..).zip(body.split(|byte| *byte == b'\n')) {
         if line.trim_ascii().is_empty() {
@@ -26,7 +26,7 @@ fn import_lines(store: &Store, space: &SpaceName, body: &[u8]) -> Result<ImportR
         match backfill(space, line) {
             Ok(commit) => {
                 commits.push(commit);
-                numbers.push(number);
+                lines.push((number, line));
             }
             Err(refusal) => {
                 bad = Some((number, refusal));
@@ -34,15 +34,15 @@ fn import_lines(store: &Store, space: &SpaceName, body: &[u8]) -> Result<ImportR
             }
         }
     }
-    let receipt = match store.import(space, commits.clone()) {
+    let receipt = match store.import(space, commits) {
         Ok(receipt) => receipt,
         // Nothing of it is there. Once more, each by itself, finds the line at fault and keeps
         // what comes before it.
-        Err(error) if commits.len() > 1 => {
-            return one_by_one(store, space, commits, &numbers).and_then(|_| Err(error.into()));
+        Err(error) if lines.len() > 1 => {
+            return one_by_one(store, space, &lines).and_then(|_| Err(error.into()));
         }
         Err(error) => {
-            let line = numbers.first().copied();
+            let line = lines.first().map(|(number, _)| *number);
             return Err(at_line(error.into(), line, ImportReceipt::default()));
         }
     };
@@ -52,21 +52,19 @@ fn import_lines(store: &Store, space: &SpaceName, body: &[u8]) -> Result<ImportR
     }
 }
 
+/// Reads the lines again, so that an import that goes well need not keep a copy of itself.
 fn one_by_one(
     store: &Store,
     space: &SpaceName,
-    commits: Vec<Backfill>,
-    numbers: &[u64],
+    lines: &[(u64, &[u8])],
 ) -> Result<ImportReceipt, Refusal> {
     let mut sum = ImportReceipt::default();
-    for (commit, number) in commits.into_iter().zip(numbers) {
-        match store.import(space, vec![commit]) {
-            Ok(receipt) => {
-                sum.imported += receipt.imported;
-                sum.known += receipt.known;
-            }
-            Err(error) => return Err(at_line(error.into(), Some(*number), sum)),
-        }
+    for (number, line) in lines {
+        let imported = backfill(space, line)
+            .and_then(|commit| Ok(store.import(space, vec![commit])?))
+            .map_err(|refusal| at_line(refusal, Some(*number), sum))?;
+        sum.imported += imported.imported;
+        sum.known += imported.known;
     }
     Ok(sum)
 }

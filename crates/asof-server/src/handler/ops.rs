@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use asof_api::ErrorName;
 use asof_api::body::HealthBody;
 use asof_store::Health;
-use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
+use crate::body::Body;
 use crate::dispatch::Call;
 use crate::refusal::{Answer, Refusal};
 use crate::reply;

@@ -1,6 +1,5 @@
-//! Reading one key at one moment: the path that is taken most. It runs on the async worker.
+//! Reading one key at one moment: the path that is taken most. It runs on the lane.
 
-use core::fmt::Write as _;
 use core::time::Duration;
 use std::time::SystemTime;
 
@@ -8,14 +7,18 @@ use asof_api::headers::MEMENTO_DATETIME;
 use asof_api::{ErrorName, Hash};
 use asof_store::{SpaceName, Version, View};
 use asof_time::Timestamp;
-use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use httpdate::HttpDate;
 
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
-use crate::moment::{Asked, NamedBy, ask};
+use crate::moment::{Asked, MOMENT_BYTES, NamedBy, ask};
 use crate::refusal::{Answer, Refusal};
-use crate::reply;
+use crate::reply::{self, Texts};
+
+/// Room for the texts of tag, date and links, paths aside.
+const LINK_BYTES: usize = 400;
 
 pub(crate) async fn get(call: &Call<'_>, space: &SpaceName) -> Answer {
     let asked = ask(call, None).await?;
@@ -26,8 +29,9 @@ pub(crate) async fn get(call: &Call<'_>, space: &SpaceName) -> Answer {
         let detail = format!("space `{space}` holds no `{key}` as of {}", view.as_of());
         let mut refusal = Refusal::new(ErrorName::Absent, detail);
         let headers = refusal.headers_mut();
-        asked.put_headers(call, &view, read.validity, headers);
-        put_links(call, &asked, &view, None, headers);
+        let mut texts = texts(call);
+        asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
+        put_links(call, &asked, &view, None, &mut texts, headers);
         return Err(refusal);
     };
     let hash = convert::hash(version.hash);
@@ -38,20 +42,25 @@ pub(crate) async fn get(call: &Call<'_>, space: &SpaceName) -> Answer {
     } else {
         reply::value(&version.content_type, version.bytes.clone())
     };
+    let mut texts = texts(call);
     let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag(hash));
-    asked.put_headers(call, &view, read.validity, headers);
-    put_links(call, &asked, &view, Some(&version), headers);
+    headers.insert(header::ETAG, etag(hash, &mut texts));
+    asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
+    put_links(call, &asked, &view, Some(&version), &mut texts, headers);
     Ok(response)
 }
 
+/// Room for all that the headers of an answer say.
+fn texts(call: &Call<'_>) -> Texts {
+    Texts::with_capacity(MOMENT_BYTES + LINK_BYTES + 3 * call.path.whole().len())
+}
+
 /// `"<hash>"`.
-fn etag(hash: Hash) -> HeaderValue {
-    let mut text = [b'"'; 66];
-    if let Some(middle) = text.get_mut(1..65) {
-        middle.copy_from_slice(&hash.to_hex());
-    }
-    HeaderValue::from_bytes(&text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+fn etag(hash: Hash, texts: &mut Texts) -> HeaderValue {
+    texts.put("\"");
+    texts.put(core::str::from_utf8(&hash.to_hex()).unwrap_or_default());
+    texts.put("\"");
+    texts.cut()
 }
 
 /// Whether If-None-Match holds the tag of `hash`, so that the content need not be sent.
@@ -75,35 +84,56 @@ fn put_links(
     asked: &Asked,
     view: &View,
     version: Option<&Version>,
+    texts: &mut Texts,
     headers: &mut HeaderMap,
 ) {
     if asked.named_by == NamedBy::Preview {
         return;
     }
     let original = call.path.whole();
-    let (space, key) = (call.path.raw_space(), call.path.raw_key());
-    let mut links = String::with_capacity(3 * original.len() + 256);
-    // Writing into a string does not fail.
-    let _ = write!(
-        links,
-        "<{original}>; rel=\"original timegate\", \
-         </v1/spaces/{space}/history/{key}>; rel=\"timemap\"; type=\"{}\"",
-        reply::LINKS
-    );
-    if let Some(version) = version {
-        let date = http_date(version.effective);
-        let memento =
-            format!("{original}?as_of={}&epoch={}", view.as_of().as_micros(), view.epoch());
-        let _ = write!(links, ", <{memento}>; rel=\"memento\"; datetime=\"{date}\"");
-        headers.insert(&MEMENTO_DATETIME, reply::owned_text(date));
-        if asked.named_by == NamedBy::Datetime {
-            headers.insert(header::CONTENT_LOCATION, reply::owned_text(memento));
-        }
+    let date = version.map(|version| {
+        texts.put_shown(date_of(version.effective));
+        texts.cut()
+    });
+    texts.put("<");
+    texts.put(original);
+    texts.put(">; rel=\"original timegate\", </v1/spaces/");
+    texts.put(call.path.raw_space());
+    texts.put("/history/");
+    texts.put(call.path.raw_key());
+    texts.put(">; rel=\"timemap\"; type=\"");
+    texts.put(reply::LINKS);
+    texts.put("\"");
+    if let Some(date) = date {
+        texts.put(", <");
+        put_memento(call, view, texts);
+        texts.put(">; rel=\"memento\"; datetime=\"");
+        texts.put(date.to_str().unwrap_or_default());
+        texts.put("\"");
+        headers.insert(&MEMENTO_DATETIME, date);
     }
-    headers.insert(header::LINK, reply::owned_text(links));
+    headers.insert(header::LINK, texts.cut());
+    if version.is_some() && asked.named_by == NamedBy::Datetime {
+        put_memento(call, view, texts);
+        headers.insert(header::CONTENT_LOCATION, texts.cut());
+    }
+}
+
+/// Where the key can be read at this moment for ever.
+fn put_memento(call: &Call<'_>, view: &View, texts: &mut Texts) {
+    texts.put(call.path.whole());
+    texts.put("?as_of=");
+    texts.put_shown(view.as_of().as_micros());
+    texts.put("&epoch=");
+    // That of the view, made text once.
+    texts.put(call.app.epoch.to_str().unwrap_or_default());
 }
 
 /// A moment as HTTP writes dates, to the second.
 pub(crate) fn http_date(at: Timestamp) -> String {
-    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_seconds()))
+    date_of(at).to_string()
+}
+
+fn date_of(at: Timestamp) -> HttpDate {
+    (SystemTime::UNIX_EPOCH + Duration::from_secs(at.as_seconds())).into()
 }

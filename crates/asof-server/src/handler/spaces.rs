@@ -6,9 +6,9 @@ use asof_api::body::{
     UsageBody,
 };
 use asof_store::SpaceName;
-use axum::body::Body;
 use http::Response;
 
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::{dry_run, write};

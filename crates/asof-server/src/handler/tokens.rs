@@ -3,10 +3,10 @@
 use asof_api::ErrorName;
 use asof_api::body::{TokenListBody, TokenRequest, TokenSecretBody};
 use asof_store::{Role, Scope, SpaceName, Token};
-use axum::body::Body;
 use http::{HeaderValue, Response, header};
 
 use crate::access::{new_secret, token_hash};
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::refusal::{Answer, Refusal};

@@ -1,4 +1,5 @@
-//! Reads that walk: scans, several keys, differences.
+//! Reads that walk: scans, several keys, differences. Their answers may be large, so they are
+//! written out where the walk is.
 
 use asof_api::body::{DiffBody, DiffEntryBody, ReadBody, ReadRequest, ScanBody, ValidityBody};
 use asof_store::{Key, ScanRange, SpaceName, WithValues};
@@ -6,6 +7,7 @@ use asof_time::limits::MULTI_KEYS_MAX;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::header;
 
+use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::moment::{Asked, ask};
@@ -22,7 +24,7 @@ pub(crate) async fn scan(call: &Call<'_>, space: SpaceName) -> Answer {
     };
     let view = asked.view(&call.app.store)?;
     let walked = view.clone();
-    let (body, validity) = call
+    let (response, validity) = call
         .app
         .walk(move |_| {
             let read = walked.scan(&space, &range)?;
@@ -32,10 +34,10 @@ pub(crate) async fn scan(call: &Call<'_>, space: SpaceName) -> Answer {
                 entries: read.value.entries.into_iter().map(convert::entry).collect(),
                 next: read.value.next.map(|key| key.to_string()),
             };
-            Ok((body, read.validity))
+            Ok((reply::json(&body), read.validity))
         })
         .await?;
-    Ok(fact(call, &asked, &view, validity, reply::json(&body)))
+    Ok(fact(call, &asked, &view, validity, response))
 }
 
 pub(crate) async fn read(call: &Call<'_>, request: ReadRequest) -> Answer {
@@ -52,7 +54,7 @@ pub(crate) async fn read(call: &Call<'_>, request: ReadRequest) -> Answer {
     let asked = ask(call, request.as_of.map(Into::into)).await?;
     let view = asked.view(&call.app.store)?;
     let walked = view.clone();
-    let (body, validity) = call
+    let (response, validity) = call
         .app
         .walk(move |_| {
             let reads = walked.get_many(&keys)?;
@@ -68,10 +70,10 @@ pub(crate) async fn read(call: &Call<'_>, request: ReadRequest) -> Answer {
                 .map(|((space, key), read)| convert::read_entry(space, key, read))
                 .collect();
             let as_of = walked.as_of().into();
-            Ok((ReadBody { as_of, entries }, validity))
+            Ok((reply::json(&ReadBody { as_of, entries }), validity))
         })
         .await?;
-    Ok(fact(call, &asked, &view, validity, reply::json(&body)))
+    Ok(fact(call, &asked, &view, validity, response))
 }
 
 fn fact(
@@ -79,8 +81,8 @@ fn fact(
     asked: &Asked,
     view: &asof_store::View,
     validity: Option<Validity>,
-    mut response: http::Response<axum::body::Body>,
-) -> http::Response<axum::body::Body> {
+    mut response: http::Response<Body>,
+) -> http::Response<Body> {
     asked.put_headers(call, view, validity, response.headers_mut());
     response
 }
@@ -98,23 +100,19 @@ pub(crate) async fn diff(call: &Call<'_>, space: SpaceName) -> Answer {
     let (from, to) = (moment("from")?, moment("to")?);
     let after = after_key(call)?;
     let limit = call.query.limit()?;
-    let page = call
+    let mut response = call
         .app
-        .walk(move |store| Ok(store.diff(&space, from, to, after.as_ref(), limit)?))
-        .await?;
-    let body = DiffBody {
-        entries: page
-            .entries
-            .into_iter()
-            .map(|entry| DiffEntryBody {
+        .walk(move |store| {
+            let page = store.diff(&space, from, to, after.as_ref(), limit)?;
+            let entries = page.entries.into_iter().map(|entry| DiffEntryBody {
                 key: entry.key.to_string(),
                 before: entry.before.as_ref().map(convert::content),
                 after: entry.after.as_ref().map(convert::content),
-            })
-            .collect(),
-        next: page.next.map(|key| key.to_string()),
-    };
-    let mut response = reply::json(&body);
+            });
+            let next = page.next.map(|key| key.to_string());
+            Ok(reply::json(&DiffBody { entries: entries.collect(), next }))
+        })
+        .await?;
     let caching = crate::moment::caching_of_url(call, epoch.is_some());
     response.headers_mut().insert(header::CACHE_CONTROL, caching);
     Ok(response)

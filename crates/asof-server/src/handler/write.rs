@@ -11,13 +11,14 @@ use asof_store::{
     SpaceName, Value, Write,
 };
 use asof_time::Timestamp;
-use axum::body::Body;
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
 use tokio::sync::oneshot;
 
+use crate::app::off_lane;
+use crate::body::Body;
 use crate::convert;
-use crate::dispatch::Call;
+use crate::dispatch::{Call, from_json};
 use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
 use crate::reply;
@@ -88,8 +89,14 @@ fn precondition(call: &Call<'_>) -> Result<Precondition, Refusal> {
     }
 }
 
-pub(crate) async fn commit(call: &Call<'_>, body: WriteRequest) -> Answer {
-    let writes = convert::writes(&body.writes)?;
+pub(crate) async fn commit(call: &Call<'_>, bytes: Bytes) -> Answer {
+    let length = bytes.len();
+    let read = move || {
+        let body: WriteRequest = from_json(&bytes)?;
+        let writes = convert::writes(&body.writes)?;
+        Ok::<_, Refusal>((WriteRequest { writes: Vec::new(), ..body }, writes))
+    };
+    let (body, writes) = off_lane(length, read).await??;
     for write in &writes {
         call.caller.check_space(&write.space)?;
     }
@@ -119,13 +126,23 @@ fn idempotency(call: &Call<'_>) -> Result<Option<IdempotencyKey>, Refusal> {
 
 async fn submit(call: &Call<'_>, request: CommitRequest) -> Answer {
     let (done, outcome) = oneshot::channel();
-    call.app.store.submit(
-        request,
-        Box::new(move |result| {
-            // Nobody listens any more where the client has gone; the commit stands all the same.
-            let _ = done.send(result);
-        }),
-    );
+    let bytes = request.writes.iter().map(|write| match &write.op {
+        Op::Put(value) => value.bytes.len(),
+        Op::Delete => 0,
+    });
+    let bytes = bytes.sum();
+    let store = call.app.store.clone();
+    let hand_in = move || {
+        store.submit(
+            request,
+            Box::new(move |result| {
+                // Nobody listens any more where the client has gone; the commit stands all the
+                // same.
+                let _ = done.send(result);
+            }),
+        );
+    };
+    off_lane(bytes, hand_in).await?;
     let result = outcome.await.map_err(|_| {
         Refusal::new(
             ErrorName::Unavailable,

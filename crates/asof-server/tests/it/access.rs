@@ -5,6 +5,7 @@ use asof_server::Access;
 use asof_store::{Role, Scope, SpaceName};
 
 use crate::service::Service;
+use http_body_util::BodyExt as _;
 
 fn some(name: &str) -> Scope {
     Scope::Spaces(vec![SpaceName::new(name).unwrap()])
@@ -46,12 +47,12 @@ fn request(
     method: &http::Method,
     path: &str,
     secret: Option<&str>,
-) -> http::Request<axum::body::Body> {
+) -> http::Request<asof_server::Body> {
     let mut request = http::Request::builder().method(method).uri(path);
     if let Some(secret) = secret {
         request = request.header("authorization", format!("Bearer {secret}"));
     }
-    request.body(axum::body::Body::empty()).unwrap()
+    request.body(asof_server::Body::empty()).unwrap()
 }
 
 #[tokio::test]

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use asof_api::body::{FeedEvent, FeedMessage};
-use axum::body::{Body, BodyDataStream};
+use asof_server::Body;
 use futures_util::StreamExt;
+use http_body_util::{BodyDataStream, BodyExt};
 use tokio::time::timeout;
 
 use crate::service::Service;
 
 struct Follower {
-    body: BodyDataStream,
+    body: BodyDataStream<Body>,
     left: Vec<u8>,
 }
 

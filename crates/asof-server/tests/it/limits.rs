@@ -1,7 +1,7 @@
 //! What is too much, and what is not known.
 
-use asof_server::{Access, Settings};
-use axum::body::Body;
+use asof_server::{Access, Body, Settings};
+use bytes::Bytes;
 use futures_util::stream;
 
 use crate::service::Service;
@@ -19,7 +19,7 @@ async fn a_value_over_the_limit_is_refused_announced_or_not() {
     let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], "0123456789+").await;
     assert_eq!(reply.problem(), (413, "TooLarge".to_owned()));
     assert_eq!(reply.json()["limit"], 10);
-    let pieces = (0..6).map(|_| Ok::<_, std::io::Error>("ab"));
+    let pieces = (0..6).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"ab")));
     let body = Body::from_stream(stream::iter(pieces));
     let reply = service.send("PUT", "/v1/spaces/s/keys/k", &[], body).await;
     assert_eq!(reply.problem(), (413, "TooLarge".to_owned()));

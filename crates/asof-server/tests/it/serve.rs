@@ -151,3 +151,61 @@ async fn a_key_that_is_none_is_named() {
     let error = Server::bind(store, &config).await.unwrap_err();
     assert!(error.to_string().contains("cert.pem"), "{error}");
 }
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_off() {
+    let mut config = config();
+    config.limits.write_timeout = Span(Duration::from_secs(1));
+    let mut running = run(config).await;
+    let value = "7".repeat(1 << 20);
+    running
+        .send(&format!(
+            "PUT /v1/spaces/s/keys/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{value}",
+            value.len()
+        ))
+        .await;
+    assert!(running.read_until("}").await.starts_with("HTTP/1.1 200"));
+    // More than all the buffers in between take in, and none of it is read.
+    let get = "GET /v1/spaces/s/keys/k HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    for _ in 0..64 {
+        running.send(get).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(10), running.stream.read_to_end(&mut rest));
+    let ended = read.await.expect("the connection has ended");
+    assert!(ended.is_err() || rest.len() < 64 << 20, "{} bytes arrived", rest.len());
+}
+
+#[tokio::test]
+async fn more_connections_than_lanes_are_served_at_once() {
+    let mut running = run(config()).await;
+    let address = running.stream.peer_addr().unwrap();
+    let mut followers = Vec::new();
+    for _ in 0..100 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /v1/feed HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        followers.push(stream);
+    }
+    running.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert!(running.read_until("}").await.starts_with("HTTP/1.1 200"));
+    for stream in followers {
+        running.stream = stream;
+        assert!(running.read_until("heartbeat").await.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_cut_off() {
+    let mut config = config();
+    config.limits.drain_timeout = Span(Duration::ZERO);
+    let mut running = run(config).await;
+    // A body that never arrives whole.
+    running
+        .send("PUT /v1/spaces/s/keys/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n1")
+        .await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    running.stop.send(()).unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), running.server).await;
+    ended.expect("the server has ended").unwrap();
+}

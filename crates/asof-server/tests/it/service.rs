@@ -1,18 +1,16 @@
 //! A service over a store in memory, called without a socket.
 
-use asof_server::{Access, Settings, router, token_hash};
+use asof_server::{Access, Body, Router, Settings, router, token_hash};
 use asof_store::{Actor, Options, Role, Scope, Store, Token};
 use asof_time::Timestamp;
-use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tower::ServiceExt;
 
 pub(crate) struct Service {
     pub(crate) store: Store,
-    pub(crate) router: axum::Router,
+    pub(crate) router: Router,
 }
 
 pub(crate) struct Reply {
@@ -51,7 +49,7 @@ impl Service {
     }
 
     pub(crate) async fn respond(&self, request: Request<Body>) -> http::Response<Body> {
-        self.router.clone().oneshot(request).await.unwrap()
+        self.router.answer(request).await
     }
 
     pub(crate) async fn send(

@@ -89,7 +89,7 @@ impl Store {
 
     /// The sequence of the last control record: the third part of a snapshot's cursor.
     pub fn control_sequence(&self) -> u64 {
-        self.scene().state.control_sequence
+        self.inner.published.control_sequence()
     }
 
     /// The control history after `after`, oldest first.

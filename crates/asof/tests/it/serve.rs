@@ -1,6 +1,7 @@
 //! The server's life, and following it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::harness::{Server, Store, asof, run};
@@ -73,4 +74,34 @@ fn completions_name_the_commands() {
         assert_eq!(ran.code, 0);
         assert!(ran.text().contains("retention"), "{shell}");
     }
+}
+
+/// The whole way: the client's TLS, the service's, and a certificate that nobody else vouches for.
+#[test]
+fn over_tls_it_answers_those_who_trust_its_certificate() {
+    let store = Store::in_folder();
+    let tls = Path::new(env!("CARGO_MANIFEST_DIR")).join("../asof-server/tests/it/tls");
+    let (cert, key) = (tls.join("cert.pem"), tls.join("key.pem"));
+    let config = store.data().with_file_name("asof.toml");
+    std::fs::write(&config, format!("tls = {{ cert = {cert:?}, key = {key:?} }}")).unwrap();
+    let server = Server::start_with(&store.data(), &["--config", config.to_str().unwrap()]);
+    let url = server.url.replace("127.0.0.1", "localhost");
+    assert!(url.starts_with("https://"), "{url}");
+    let ask = |words: &[&str], more: &[&str]| {
+        let mut command = asof(words);
+        command.args(["--server", &url]).args(more);
+        run(command, b"")
+    };
+    let trust = ["--ca-file", cert.to_str().unwrap()];
+    let put = ask(&["put", "s", "k", "--value", "over tls"], &trust);
+    assert_eq!(put.code, 0, "{put:?}");
+    let get = ask(&["get", "s", "k"], &trust);
+    assert_eq!(get.out, b"over tls", "{get:?}");
+    // Larger than a record of TLS, and than what is put together before it is written.
+    let large = "7".repeat(100_000);
+    assert_eq!(ask(&["put", "s", "large", "--value", &large], &trust).code, 0);
+    assert_eq!(ask(&["get", "s", "large"], &trust).out, large.as_bytes());
+    let stranger = ask(&["get", "s", "k"], &[]);
+    assert_ne!(stranger.code, 0, "{stranger:?}");
+    assert!(stranger.out.is_empty() && !stranger.err.is_empty(), "{stranger:?}");
 }

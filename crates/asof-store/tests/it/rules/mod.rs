@@ -4,6 +4,7 @@
 
 mod clock;
 mod commit;
+mod house;
 mod import;
 mod keep;
 mod pending;

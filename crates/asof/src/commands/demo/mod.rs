@@ -2,6 +2,7 @@
 
 mod check;
 mod server;
+mod system;
 mod tour;
 
 use core::time::Duration;
@@ -38,11 +39,15 @@ const MADE_UP_COMMITS: usize = 2_000;
 /// How often it is looked whether to stop.
 const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Show what the store does, with the history of a git repository
+/// Show the whole system, with the history of a git repository
 ///
-/// Imports the repository into a store in a scratch folder, serves it, checks answers against
-/// git, runs a few commands, and stays up for more until Ctrl-C. Where there is no history to
-/// import it makes one up.
+/// Imports the repository into a store in a scratch folder, checks answers against git, and runs
+/// a few commands. Then it puts three layers of services behind an edge, reads pages of them
+/// while files and settings change, and compares with no cache, with a TTL, and with a timestamp
+/// in the key: every answer is held against a run without any cache. It stays up until Ctrl-C.
+///
+/// One service is in Python and one in Node where these are there, otherwise all are in Rust.
+/// Where there is no history to import it makes one up.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -68,6 +73,9 @@ struct DemoLine<'a> {
     import: Summary,
     checked: u64,
     agreed: u64,
+    /// Where the edge listens, if there was something to serve.
+    edge: Option<String>,
+    contestants: &'a [system::Line],
 }
 
 impl Demo {
@@ -82,6 +90,11 @@ impl Demo {
 
         let summary = import(&source, &client, &stop, context)?;
         let verdict = check::check(&source, SPACE, &client)?;
+        if !context.out.is_json() {
+            report(&verdict, context)?;
+            tour::show(&source, SPACE, &server, &client, &mut context.out)?;
+        }
+        let system = system::run(SPACE, &client, server.url(), scratch.path(), context)?;
         if context.out.is_json() {
             context.out.json(&DemoLine {
                 server: server.url(),
@@ -89,15 +102,16 @@ impl Demo {
                 import: summary,
                 checked: verdict.checked,
                 agreed: verdict.agreed,
+                edge: system.as_ref().map(|system| format!("http://{}", system.ingress)),
+                contestants: system.as_ref().map_or(&[], |system| &system.lines),
             })?;
-        } else {
-            report(&verdict, context)?;
-            tour::show(&source, SPACE, &server, &client, &mut context.out)?;
+        } else if let Some(system) = &system {
+            system::show(system, context)?;
         }
         context.out.flush()?;
         verdict.judge()?;
         if !self.exit {
-            stay(&server, scratch, &stop, context)?;
+            stay(&server, system.as_ref(), scratch, &stop, context)?;
         }
         Ok(Exit::Done)
     }
@@ -165,11 +179,22 @@ fn report(verdict: &Verdict, context: &mut Context) -> Result<(), Failure> {
 /// Serves until it is told to stop.
 fn stay(
     server: &DemoServer,
+    system: Option<&system::System>,
     scratch: TempDir,
     stop: &Stop,
     context: &mut Context,
 ) -> Result<(), Failure> {
-    say(context, &format!("the store is at {} until Ctrl-C; then it is gone", server.url()))?;
+    if let Some(system) = system {
+        let (edge, admin) = (system.ingress, system.admin);
+        say(
+            context,
+            &format!("the edge is at http://{edge}, its report at http://{admin}/report"),
+        )?;
+    }
+    say(
+        context,
+        &format!("the store is at {} until Ctrl-C; then all of it is gone", server.url()),
+    )?;
     while !stop.is_asked() {
         SystemClock.sleep(LOOK_INTERVAL);
     }

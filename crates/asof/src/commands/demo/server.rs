@@ -26,7 +26,7 @@ impl DemoServer {
     pub(super) fn start(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder)?;
         let store = Store::open(folder, Options::default())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let server = match bind(&runtime, &store) {
             Ok(server) => server,
             Err(error) => {

@@ -20,7 +20,8 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
 pub(super) fn serve(config: &Config, data: &Path, out: &mut Output) -> Result<Exit, Failure> {
     start_log(config)?;
     let store = Store::open(data, config.store.options())?;
-    let served = tokio::runtime::Builder::new_multi_thread()
+    // It accepts and waits for signals; the server has threads of its own to speak with clients.
+    let served = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::from)
@@ -60,6 +61,7 @@ fn refused(error: &ServeError) -> Failure {
         ServeError::Listen(..) => {
             Failure::unavailable(format!("{error}; choose another address with --listen"))
         }
+        ServeError::Threads(_) => Failure::unavailable(error.to_string()),
         ServeError::NoToken => {
             Failure::usage(format!("{error}: `asof token create ops --role operator --data DIR`"))
         }

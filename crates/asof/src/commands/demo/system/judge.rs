@@ -1,0 +1,160 @@
+//! Holds answers against what a run without any cache gives.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use asof_client::{Client, HistoryQuery, ReadAt};
+use asof_time::Timestamp;
+
+use super::in_rust::encoded;
+use super::load::{Seen, Shelf, USERS, hash};
+use super::web::{self, Http};
+use crate::failure::Failure;
+
+/// How late a write may be seen before an answer without it counts as stale.
+pub(super) const SLACK: Duration = Duration::from_millis(250);
+
+/// When something became what it is.
+type Versions = Vec<Timestamp>;
+
+/// Knows what every page was at every moment.
+pub(super) struct Judge<'a> {
+    shelf: &'a Shelf,
+    /// A front that caches nothing and reads as of the moment it is told.
+    front: String,
+    http: Http,
+    files: Vec<Versions>,
+    users: Vec<Vec<(Timestamp, String)>>,
+    known: HashMap<(usize, Timestamp, String), Option<u64>>,
+}
+
+/// How many answers were what.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Verdict {
+    pub(super) judged: u64,
+    /// What was true before the request, and was not any more.
+    pub(super) stale: u64,
+    /// What was never true.
+    pub(super) inconsistent: u64,
+    /// No answer.
+    pub(super) failed: u64,
+}
+
+enum Ruling {
+    Right,
+    Stale,
+    Inconsistent,
+    Failed,
+}
+
+impl<'a> Judge<'a> {
+    /// Learns all versions of all that was read.
+    pub(super) fn new(shelf: &'a Shelf, client: &Client, front: String) -> Result<Self, Failure> {
+        let versions = |space: &str, key: &str| {
+            let query = HistoryQuery { limit: Some(10_000), ..HistoryQuery::default() };
+            let body = client.history(space, key, query, ReadAt::default())?;
+            let mut versions: Versions =
+                body.versions.iter().map(|version| version.effective.0).collect();
+            versions.reverse();
+            Ok::<_, Failure>(versions)
+        };
+        let files: Result<_, _> =
+            shelf.paths.iter().map(|path| versions(&shelf.space, path)).collect();
+        let users: Result<Vec<_>, Failure> = (0..USERS)
+            .map(|user| {
+                let key = format!("u{user}");
+                let versions = versions("users", &key)?;
+                versions.into_iter().map(|at| Ok((at, theme(client, &key, at)?))).collect()
+            })
+            .collect();
+        let (http, known) = (web::client(), HashMap::new());
+        Ok(Self { shelf, front, http, files: files?, users: users?, known })
+    }
+
+    pub(super) async fn judge(&mut self, seen: &[Seen]) -> Verdict {
+        let mut verdict = Verdict::default();
+        for seen in seen {
+            verdict.judged += 1;
+            match self.rule(seen).await {
+                Ruling::Right => {}
+                Ruling::Stale => verdict.stale += 1,
+                Ruling::Inconsistent => verdict.inconsistent += 1,
+                Ruling::Failed => verdict.failed += 1,
+            }
+        }
+        verdict
+    }
+
+    async fn rule(&mut self, seen: &Seen) -> Ruling {
+        let Some(said) = seen.hash else { return Ruling::Failed };
+        let earliest = seen.begun.saturating_sub(SLACK);
+        if let Some(at) = seen.as_of {
+            // Whoever says of which moment an answer is must be right about just that moment.
+            return match self.is(seen, said, at, at).await {
+                true if at < earliest => Ruling::Stale,
+                true => Ruling::Right,
+                false => Ruling::Inconsistent,
+            };
+        }
+        if self.is(seen, said, earliest, seen.ended).await {
+            Ruling::Right
+        } else if self.is(seen, said, Timestamp::MIN, seen.ended).await {
+            Ruling::Stale
+        } else {
+            Ruling::Inconsistent
+        }
+    }
+
+    /// Whether the page was that at some moment in `[from, to]`: its file and its user's theme as
+    /// they were then.
+    async fn is(&mut self, seen: &Seen, said: u64, from: Timestamp, to: Timestamp) -> bool {
+        let files = self
+            .files
+            .get(seen.path)
+            .map_or(&[][..], |versions| within(versions, |at| *at, from, to))
+            .to_vec();
+        let user = usize::try_from(seen.user).unwrap_or_default();
+        let themes = self
+            .users
+            .get(user)
+            .map_or(&[][..], |themes| within(themes, |(at, _)| *at, from, to))
+            .to_vec();
+        for file in files.into_iter().rev() {
+            for (_, theme) in themes.iter().rev() {
+                if self.truth(seen.path, file, theme).await == Some(said) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    async fn truth(&mut self, path: usize, at: Timestamp, theme: &str) -> Option<u64> {
+        let key = (path, at, theme.to_owned());
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let name = self.shelf.paths.get(path).map(|name| encoded(name))?;
+        let uri = format!("{}/pages/{name}", self.front);
+        let moment = at.as_micros().to_string();
+        let got = web::get(&self.http, &uri, &[("demo-at", &moment), ("demo-theme", theme)]).await;
+        let truth = got.status.is_success().then(|| hash(&got.body));
+        self.known.insert(key, truth);
+        truth
+    }
+}
+
+/// The versions that were in force at some moment in `[from, to]`.
+fn within<T>(versions: &[T], at: impl Fn(&T) -> Timestamp, from: Timestamp, to: Timestamp) -> &[T] {
+    let first = versions.partition_point(|version| at(version) <= from).saturating_sub(1);
+    let end = versions.partition_point(|version| at(version) <= to);
+    versions.get(first..end).unwrap_or_default()
+}
+
+fn theme(client: &Client, key: &str, at: Timestamp) -> Result<String, Failure> {
+    let answer = client.get("users", key, ReadAt::at(at))?;
+    let value: Option<serde_json::Value> =
+        answer.found.and_then(|found| serde_json::from_slice(&found.bytes).ok());
+    let theme = value.and_then(|value| value.get("theme")?.as_str().map(str::to_owned));
+    Ok(theme.unwrap_or_else(|| "light".to_owned()))
+}

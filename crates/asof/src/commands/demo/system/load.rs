@@ -1,0 +1,192 @@
+//! Readers and a writer: what the system has to bear while it is measured.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use asof_client::{Client, WriteOptions};
+use asof_env::{Clock, SystemClock};
+use asof_time::Timestamp;
+use bytes::Bytes;
+
+use super::in_rust::encoded;
+use super::web::{self, Http};
+
+/// Requests under way at once.
+pub(super) const READERS: usize = 16;
+
+/// Users, each with a session and settings.
+pub(super) const USERS: u64 = 4;
+
+/// The pause between two writes.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
+
+/// Every so many writes, a user chooses another theme instead.
+const SETTINGS_EVERY: u64 = 10;
+
+/// What is read: files, the popular ones first.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    pub(super) space: String,
+    pub(super) paths: Vec<String>,
+    pub(super) texts: Vec<Bytes>,
+    /// Upper ends of the shares of each path: popularity falls as one over rank (Zipf).
+    ends: Vec<f64>,
+}
+
+/// One answer, as a client saw it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) path: usize,
+    pub(super) user: u64,
+    pub(super) begun: Timestamp,
+    pub(super) ended: Timestamp,
+    /// The moment that the answer says it is of.
+    pub(super) as_of: Option<Timestamp>,
+    /// Of the body; `None` for an answer that is none.
+    pub(super) hash: Option<u64>,
+    pub(super) took: Duration,
+}
+
+impl Shelf {
+    pub(super) fn new(space: &str, files: Vec<(String, Bytes)>) -> Self {
+        let (paths, texts): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let mut sum = 0.0;
+        let ends = (1..=paths.len()).map(|rank| {
+            sum += 1.0 / f64::from(u32::try_from(rank).unwrap_or(u32::MAX));
+            sum
+        });
+        let ends: Vec<f64> = ends.collect();
+        Self { space: space.to_owned(), paths, texts, ends }
+    }
+
+    /// A path, the popular ones more often.
+    fn draw(&self, dice: &mut Dice) -> usize {
+        let all = self.ends.last().copied().unwrap_or(1.0);
+        let share = dice.share() * all;
+        self.ends.partition_point(|end| *end < share).min(self.paths.len().saturating_sub(1))
+    }
+}
+
+/// `SplitMix64`, by Steele, Lea and Flood: the same requests for every contestant.
+struct Dice(u64);
+
+impl Dice {
+    fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let number = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        number ^ (number >> 31)
+    }
+
+    fn share(&mut self) -> f64 {
+        f64::from(u32::try_from(self.number() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+    }
+}
+
+/// Reads pages at `base` for so long, while a writer writes.
+pub(super) async fn run(
+    base: &str,
+    shelf: &Arc<Shelf>,
+    client: &Client,
+    length: Duration,
+) -> Vec<Seen> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let writer = {
+        let (client, shelf, ended) = (client.clone(), Arc::clone(shelf), Arc::clone(&ended));
+        std::thread::spawn(move || write(&client, &shelf, &ended))
+    };
+    let http = web::client();
+    let readers = (0..READERS).map(|reader| {
+        let (http, base, shelf) = (http.clone(), base.to_owned(), Arc::clone(shelf));
+        tokio::spawn(async move { read(&http, &base, &shelf, reader, length).await })
+    });
+    let mut seen = Vec::new();
+    for reader in readers.collect::<Vec<_>>() {
+        seen.extend(reader.await.unwrap_or_default());
+    }
+    ended.store(true, Ordering::Relaxed);
+    // It has said what went wrong, if anything did.
+    let _ = writer.join();
+    seen
+}
+
+async fn read(
+    http: &Http,
+    base: &str,
+    shelf: &Shelf,
+    reader: usize,
+    length: Duration,
+) -> Vec<Seen> {
+    let (clock, mut seen) = (SystemClock, Vec::new());
+    let mut dice = Dice(reader as u64);
+    let start = clock.boot();
+    while clock.boot().since(start) < length {
+        let (path, user) = (shelf.draw(&mut dice), dice.number() % USERS);
+        let name = shelf.paths.get(path).map(|name| encoded(name)).unwrap_or_default();
+        let cookie = format!("session=s{user}");
+        let (begun, at) = (clock.wall(), clock.boot());
+        let uri = format!("{base}/pages/{name}");
+        let got = web::get(http, &uri, &[("cookie", &cookie)]).await;
+        let as_of = got.headers.get("as-of").and_then(|value| value.to_str().ok());
+        seen.push(Seen {
+            path,
+            user,
+            begun,
+            ended: clock.wall(),
+            as_of: as_of.and_then(|text| text.parse().ok()),
+            hash: got.status.is_success().then(|| hash(&got.body)),
+            took: clock.boot().since(at),
+        });
+    }
+    seen
+}
+
+pub(super) fn hash(body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Numbers the writes of the whole demo: no two leave the same text.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+
+fn write(client: &Client, shelf: &Shelf, ended: &AtomicBool) {
+    let mut dice = Dice(u64::MAX / 2);
+    while !ended.load(Ordering::Relaxed) {
+        SystemClock.sleep(WRITE_EVERY);
+        let number = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
+        let result = if number.is_multiple_of(SETTINGS_EVERY) {
+            let theme = if number.is_multiple_of(2 * SETTINGS_EVERY) { "dark" } else { "light" };
+            let user = number / SETTINGS_EVERY % USERS;
+            put(client, "users", &format!("u{user}"), &user_settings(theme))
+        } else {
+            let path = shelf.draw(&mut dice);
+            let (Some(name), Some(text)) = (shelf.paths.get(path), shelf.texts.get(path)) else {
+                continue;
+            };
+            let text = [format!("revision {number}\n").as_bytes(), text].concat();
+            put(client, &shelf.space, name, &text)
+        };
+        if let Err(error) = result {
+            tracing::warn!(%error, "a write of the demo failed");
+        }
+    }
+}
+
+pub(super) fn user_settings(theme: &str) -> Vec<u8> {
+    format!("{{\"theme\":\"{theme}\",\"zone\":\"UTC\"}}").into_bytes()
+}
+
+pub(super) fn put(
+    client: &Client,
+    space: &str,
+    key: &str,
+    bytes: &[u8],
+) -> asof_client::Result<()> {
+    let json = matches!(space, "users" | "sessions");
+    let media_type = if json { "application/json" } else { "text/plain; charset=utf-8" };
+    let bytes = Bytes::copy_from_slice(bytes);
+    client.put(space, key, media_type, bytes, &WriteOptions::default()).map(|_| ())
+}
