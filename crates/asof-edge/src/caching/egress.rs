@@ -205,7 +205,9 @@ impl Inner {
             self.forwarder.forward(&target, request).await.map_err(|error| error.problem())?;
         if let Some(token) = response.headers().get(&wire::ASOF_TOKEN) {
             let token = token.to_str().ok().and_then(|text| text.parse().ok());
-            token.into_iter().for_each(|token| root.wrote(token));
+            if let Some(token) = token {
+                root.wrote(token);
+            }
         }
         headers::strip_context(response.headers_mut());
         self.metrics.count(name.as_str(), Bypass::Method.as_str());

@@ -48,7 +48,7 @@ use self::root::Root;
 use self::routes::Routes;
 use self::stores::Stores;
 use crate::body::{Body, BodyError};
-use crate::config::Plan;
+use crate::config::{Plan, StoreName};
 use crate::engine::{Answer, Call, Engine, Origin};
 use crate::limits;
 use crate::target::Target;
@@ -148,7 +148,7 @@ impl Engine for Caching {
         let silent =
             |name: &str| self.0.stores.get(name).is_none_or(|store| store.view.borrow().is_none());
         let missing: Vec<&str> =
-            plan.stores.keys().map(|name| name.as_str()).filter(|name| silent(name)).collect();
+            plan.stores.keys().map(StoreName::as_str).filter(|name| silent(name)).collect();
         if missing.is_empty() {
             Ok(())
         } else {

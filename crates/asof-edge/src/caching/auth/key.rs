@@ -27,9 +27,9 @@ const RSA_ALGORITHM: [u8; 15] =
 /// A key.
 pub(super) enum Key {
     Shared(Box<[u8]>),
-    Rsa(rsa::VerifyingKey),
-    P256(ecdsa::VerifyingKey<P256>),
-    Ed25519(Ed25519VerifyingKey),
+    Rsa(Box<rsa::VerifyingKey>),
+    P256(Box<ecdsa::VerifyingKey<P256>>),
+    Ed25519(Box<Ed25519VerifyingKey>),
 }
 
 impl fmt::Debug for Key {
@@ -90,17 +90,19 @@ impl Key {
 
 fn public(der: &[u8]) -> Option<Key> {
     if let Ok(key) = Ed25519VerifyingKey::from_spki_der(der) {
-        return Some(Key::Ed25519(key));
+        return Some(Key::Ed25519(Box::new(key)));
     }
     if let Some(point) = der.strip_prefix(&P256_HEAD) {
-        return ecdsa::VerifyingKey::from_x962_uncompressed(point).ok().map(Key::P256);
+        return ecdsa::VerifyingKey::from_x962_uncompressed(point)
+            .ok()
+            .map(|key| Key::P256(Box::new(key)));
     }
     let (whole, rest) = member(der, 0x30)?;
     let bits = whole.strip_prefix(&RSA_ALGORITHM).filter(|_| rest.is_empty())?;
     let (bits, rest) = member(bits, 0x03)?;
     // The first byte of a bit string says how many bits of the last one are unused.
     let inner = bits.strip_prefix(&[0]).filter(|_| rest.is_empty())?;
-    rsa::VerifyingKey::from_pkcs1_der(inner).ok().map(Key::Rsa)
+    rsa::VerifyingKey::from_pkcs1_der(inner).ok().map(|key| Key::Rsa(Box::new(key)))
 }
 
 /// The contents of the first value of DER, which has this tag, and what is behind it.

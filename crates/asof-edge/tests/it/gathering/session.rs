@@ -1,5 +1,7 @@
 //! Whoever wrote something sees it, and a browser need not be told how.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::Full;
@@ -94,9 +96,9 @@ async fn nobody_waits_for_ever_for_a_write_that_does_not_come() {
     let world = World::start(&[&page], &on("page", "")).await;
     let token = put(&world, "goods", "one", "1").await;
     let (epoch, _) = token.split_once('.').unwrap();
-    let began = std::time::Instant::now();
-    let got = world.get_after(&format!("{epoch}.9007199254740000"), "/").await;
+    let far = format!("{epoch}.9007199254740000");
+    let asked = world.get_after(&far, "/");
+    let got = tokio::time::timeout(Duration::from_secs(10), asked).await.unwrap();
     assert_eq!(got.status.as_u16(), 503, "{got:?}");
     assert_eq!(got.header("retry-after"), "1");
-    assert!(began.elapsed() < std::time::Duration::from_secs(10));
 }
