@@ -54,7 +54,11 @@ fn unit(bucket: Bucket, zone: &str, at: Timestamp) -> Option<(String, Validity)>
         Bucket::Minute => (down(Unit::Minute)?, 1.minute()),
     };
     let end = start.checked_add(span).ok()?;
-    let validity = Validity::until(moment(&start), moment(&end))?;
+    let (from, until) = (moment(&start), moment(&end));
+    // The last unit that there is has no end.
+    let last = until == Timestamp::MAX;
+    let validity =
+        if last { Validity::through(from, until) } else { Validity::until(from, until) }?;
     let text = start.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
     Some((text, validity)).filter(|(_, validity)| validity.contains(at))
 }

@@ -254,6 +254,64 @@ fn a_difference_names_the_setting_and_when_it_takes_effect() {
 }
 
 #[test]
+fn releases_are_read_and_fit_together() {
+    let store = "[stores.m]\nurl = 'http://h'\n[releases]\nstore = 'm'\n";
+    let versions = "[services.a]\nupstreams = []\n[services.a.versions.\"1.0\"]\n\
+                    upstreams = ['http://127.0.0.1:1']\n";
+    let canary = "[services.a.canary]\nstate = 's'\nvalue = 'b'\nrelease = 'a-next'\n";
+    let state = "[state.s]\ndefault = ''\n";
+    let whole = plan(&format!("{store}{versions}{canary}{state}"));
+    assert_eq!(whole.releases.as_ref().map(|releases| releases.space.as_str()), Some("releases"));
+    let settings = whole.settings();
+    assert_eq!(settings["services.a.versions.1.0.upstreams"], "[http://127.0.0.1:1]");
+    assert_eq!(settings["services.a.canary"], "s = b -> a-next");
+    assert_eq!(settings["releases.space"], "releases");
+    let without = plan(&format!("{store}{versions}{state}"));
+    assert_ne!(whole.canonical_releases(), without.canonical_releases());
+    assert!(plan(SERVICE).canonical_releases().is_empty());
+    refused(versions, 3, "add [releases]");
+    refused(&format!("{SERVICE}{canary}{state}"), 4, "add [releases]");
+    refused(&format!("{store}{versions}{canary}"), 10, "no state value `s`");
+    refused("[releases]\nstore = 'n'", 2, "no store `n`");
+    refused("[releases]\nspace = 's'", 1, "name one of [stores]");
+    refused(&format!("{SERVICE}[services.a.versions.'a b']\nupstreams = []"), 3, "no version");
+    refused(&format!("{SERVICE}[services.a.canary]\nstate = 's'"), 3, "takes `state`");
+}
+
+#[test]
+fn what_is_required_cannot_be_chosen_by_clients() {
+    let with = |from: &str, auth: &str| {
+        format!(
+            "{SERVICE}[[services.a.routes]]\npath = '/'\nrequire = {{ role = 'admin' }}\n\
+             [state.role]\ndefault = ''\nfrom = [{from}]\nstore = 'm'\n\
+             [stores.m]\nurl = 'http://h'\n[auth]\n{auth}\n"
+        )
+    };
+    let (tokens, forward) = ("mode = 'tokens'\nfile = 't'", "mode = 'forward'\nurl = 'http://j'");
+    let plan = plan(&with("{ claim = 'role' }", tokens));
+    let route = &plan.services["a"].routes[0];
+    assert_eq!(route.require["role"], ["admin"]);
+    assert_eq!(plan.settings()["services.a.routes[0].require.role"], "[admin]");
+    let looked_up = "{ claim = 'sub' }, { lookup = 'users', field = 'role' }";
+    refused(&with(looked_up, tokens), 5, "bring back what was revoked");
+    refused(&with("{ header = 'x-role' }", tokens), 5, "whatever the client says");
+    refused(&with("{ auth_header = 'x-role' }", tokens), 8, "mode = \"forward\" only");
+    refused(&with("{ claim = 'role' }", forward), 8, "\"jwt\" or \"tokens\" only");
+    let route = format!("{SERVICE}[[services.a.routes]]\npath = '/'\n");
+    refused(&format!("{route}require = {{ nobody = 'x' }}"), 5, "no state value `nobody`");
+    refused(&format!("{route}require = {{ a = 3 }}"), 5, "a string or a list");
+    refused(&format!("{route}require = {{ a = [] }}"), 5, "takes 1 to");
+}
+
+#[test]
+fn the_cookie_of_a_session_has_a_name() {
+    let cookie = plan("[session]\ncookie = 'asof_session'").session_cookie;
+    assert_eq!(cookie.as_deref(), Some("asof_session"));
+    refused("[session]\ncookie = 'a b'", 2, "no name of a cookie");
+    refused("[session]", 1, "missing");
+}
+
+#[test]
 fn spans_and_sizes_are_read_strictly() {
     for bad in ["", "10", "s", "1.5s", "-1s", "10 s", "10S", "99999999999999999999s", "1e3ms"] {
         assert!(units::span(bad).is_err(), "{bad}");

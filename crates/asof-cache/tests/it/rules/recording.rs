@@ -149,3 +149,13 @@ fn an_input_of_a_space_that_was_erased_meanwhile_is_not_kept() {
     story.cache.erase(super::story::STORE, "goods");
     assert_eq!(run.finish("done").how, Err(Unstorable::OtherEpoch));
 }
+
+#[test]
+fn a_further_place_is_one_more_input_to_be_settled() {
+    let story = Story::new();
+    let run = running(&story);
+    let id = run.id;
+    assert!(story.cache.reserve(id).is_some());
+    assert_eq!(run.finish("done").how, Err(Unstorable::Unfinished));
+    assert!(story.cache.reserve(id).is_none(), "what has ended reads nothing");
+}

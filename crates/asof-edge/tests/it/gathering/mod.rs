@@ -33,12 +33,21 @@ async fn page() -> Service {
     .await
 }
 
-/// Writes to any space, past the edge; returns the token of the write.
+/// Writes to any space, past the edge, and waits until the edge knows; returns the token of the
+/// write.
 async fn put(world: &World, space: &str, key: &str, value: &str) -> String {
     let path = format!("/v1/spaces/{space}/keys/{key}");
     let got = store(world, Method::PUT, &path, value).await;
     assert!(got.status.is_success(), "{got:?}");
-    got.header("asof-token")
+    let token = got.header("asof-token");
+    crate::harness::eventually(|| async {
+        let report = world.admin(Method::GET, "/report").await.text;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let through = report.pointer("/stores/0/through").and_then(serde_json::Value::as_u64);
+        through.is_some_and(|through| through >= micros(&token))
+    })
+    .await;
+    token
 }
 
 /// Asks the store as its operator.
