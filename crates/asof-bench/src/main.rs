@@ -1,4 +1,5 @@
-//! The benchmarks: the store beside bare redb, and its server beside `PostgreSQL`, in turns.
+//! The benchmarks: the store beside bare redb, its server beside `PostgreSQL`, and the core of the
+//! edge beside a bare map, in turns.
 //!
 //! The only crate that compiles peers. It never asserts absolute times: every comparison is a
 //! ratio of two things measured in one run, and a missed bound is told, not failed on.

@@ -210,11 +210,9 @@ impl Cache {
         loop {
             let before = doomed.len();
             for (key, entry) in self.entries.iter() {
-                let made_of = |fact: &Fact| {
-                    let calls = fact.trace.inputs().iter().filter_map(crate::Input::call);
-                    calls.into_iter().any(|call| doomed.contains(&call))
-                };
-                if !doomed.contains(&key) && entry.facts().any(|fact| made_of(&fact)) {
+                let mut calls =
+                    entry.traces().flat_map(Trace::inputs).filter_map(crate::Input::call);
+                if !doomed.contains(&key) && calls.any(|call| doomed.contains(&call)) {
                     doomed.insert(key);
                 }
             }

@@ -72,6 +72,11 @@ impl Entry {
         self.held().iter().map(Held::fact)
     }
 
+    /// What they were made of, without a copy of anything.
+    pub(crate) fn traces(&self) -> impl Iterator<Item = &Trace> {
+        self.held().iter().map(|held| &*held.trace)
+    }
+
     /// The last moment at which anything here is known to be true.
     pub(crate) fn last(&self) -> Timestamp {
         self.held().last().map_or(Timestamp::MIN, |held| held.validity().last())

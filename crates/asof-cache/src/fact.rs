@@ -125,6 +125,11 @@ impl Trace {
         Self { inputs: self.inputs.clone(), spaces }
     }
 
+    /// Whether something that was read must not be used any more.
+    pub(crate) fn is_retired(&self, index: &ChangeIndex) -> bool {
+        self.spaces().iter().any(|space| index.is_retired(*space))
+    }
+
     pub(crate) fn space_set(&self) -> &Spaces {
         &self.spaces
     }
@@ -216,7 +221,7 @@ impl Fact {
 
     /// Whether something that it was made of must not be used any more.
     pub(crate) fn is_retired(&self, index: &ChangeIndex) -> bool {
-        self.trace.spaces().iter().any(|space| index.is_retired(*space))
+        self.trace.is_retired(index)
     }
 
     /// Whether it is the answer of an origin to this very call.

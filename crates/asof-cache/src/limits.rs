@@ -18,6 +18,10 @@ pub const FINISHED_MAX: usize = 65_536;
 /// Executions that may run at once: each has a place in the table.
 pub const RUNNING_MAX: usize = 65_536;
 
+/// Most inputs that are looked at for the end of one result, however often the same lie below it
+/// on different ways. A result whose end is not found stays known as far as it is.
+pub const END_STEPS_MAX: usize = 2 * INPUTS_MAX;
+
 /// How deep calls may be nested, in verification as in execution.
 pub const DEPTH_MAX: usize = 64;
 

@@ -257,8 +257,10 @@ impl Verification {
 
     /// Writes down where the old result ends, if the index has seen all of it.
     fn end_prior(&self, cache: &Cache) {
-        let last = self.prior.validity.last();
-        if let Seen::ChangedAt(until) = first_change(cache, &self.prior, last, self.at, 0) {
+        let (last, mut steps) = (self.prior.validity.last(), 0);
+        if let Seen::ChangedAt(until) =
+            first_change(cache, &self.prior, (last, self.at), 0, &mut steps)
+        {
             cache.end(self.key, &self.prior, until);
         }
     }
@@ -273,13 +275,23 @@ fn nth(trace: &Trace, place: usize, ordered: bool) -> Option<&Input> {
 }
 
 /// The smallest first change over all that lies below a fact, in `(after, to]`.
-fn first_change(cache: &Cache, fact: &Fact, after: Timestamp, to: Timestamp, depth: usize) -> Seen {
+fn first_change(
+    cache: &Cache,
+    fact: &Fact,
+    (after, to): (Timestamp, Timestamp),
+    depth: usize,
+    steps: &mut usize,
+) -> Seen {
     if depth >= limits::DEPTH_MAX {
         return Seen::Unknown;
     }
     let smallest = cache.rules().hold(Rule::SmallestFirstChange);
     let mut first = Seen::Unchanged;
     for input in fact.trace.inputs() {
+        *steps += 1;
+        if *steps > limits::END_STEPS_MAX {
+            return Seen::Unknown;
+        }
         let change = match input {
             Input::Clock(bucket) => end_within(*bucket, to),
             Input::Key { .. } | Input::Range { .. } | Input::Space { .. } => {
@@ -292,7 +304,7 @@ fn first_change(cache: &Cache, fact: &Fact, after: Timestamp, to: Timestamp, dep
                     match end_within(nested.validity, to) {
                         Seen::Unknown => {
                             let last = nested.validity.last();
-                            first_change(cache, &nested, last, to, depth + 1)
+                            first_change(cache, &nested, (last, to), depth + 1, steps)
                         }
                         known => known,
                     }

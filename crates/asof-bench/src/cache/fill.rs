@@ -97,6 +97,6 @@ pub(crate) fn execute(
         (CONTENT_LANGUAGE, HeaderValue::from_static("en")),
     ];
     let content = Content::new(StatusCode::OK, headers, body);
-    cache.finish(id, call, Ok(content)).map_err(|why| why.as_str())?;
+    cache.finish(id, call, Ok(content)).map_err(asof_cache::Unstorable::as_str)?;
     Ok(())
 }

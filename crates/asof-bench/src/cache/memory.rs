@@ -40,11 +40,15 @@ pub(super) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let off = one.weight / (one.added + one.given) - 1.0;
     let verdict = |holds: bool| if holds { "holds" } else { "misses" };
     report.figure(
-        format!("cache/memory: bytes an entry of {} with one input, without call and body, bound <= 400", effort.entries),
+        format!(
+            "cache/memory: bytes an entry of {} with one input, without call and body, \
+             bound <= {ENTRY_BYTES_MAX}",
+            effort.entries
+        ),
         format!("{entry:.0}, {}", verdict(entry <= ENTRY_BYTES_MAX)),
     );
     report.figure(
-        "cache/memory: bytes for each further input, bound <= 80",
+        format!("cache/memory: bytes for each further input, bound <= {INPUT_BYTES_MAX}"),
         format!("{input:.1}, {}", verdict(input <= INPUT_BYTES_MAX)),
     );
     report.figure(

@@ -89,13 +89,13 @@ fn verify(report: &mut Report, effort: Effort) -> Result<()> {
         Bound::AtMost(1.0),
         series,
     );
-    // As many entries as there were, or they would differ in what the processor has at hand.
+    // As many entries on both sides, or they would differ in what the processor has at hand.
     let (share, inputs) = (effort.asked / 100, 1_000);
     let (mut few, mut many) = (Subject::fill(share, INPUTS)?, Subject::fill(share, inputs)?);
     let series = alternate(effort.rounds, || few_times(&mut many), || few_times(&mut few))?;
     row(
         "cache/verify/1000/fast",
-        "1,000 inputs in as many spaces, nothing there changed / 10 inputs",
+        "1,000 inputs in 10 spaces, nothing there changed / 10 inputs in 10 spaces",
         Bound::AtMost(1.5),
         series,
     );

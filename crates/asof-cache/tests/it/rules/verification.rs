@@ -149,6 +149,34 @@ fn a_constant_is_true_at_every_moment() {
     }
 }
 
+/// Two services a level, each of which asks both below it: few calls, and more ways down than
+/// anybody can walk. Looking for the end of the old result once took all of them.
+#[test]
+fn the_end_of_a_result_is_not_looked_for_along_every_way_down() {
+    const LEVELS: usize = 30;
+    let story = Story::new();
+    let names: Vec<[&'static str; 2]> = (0..=LEVELS)
+        .map(|level| ["a", "b"].map(|side| &*format!("{level}{side}").leak()))
+        .collect();
+    for (level, pair) in names.iter().enumerate() {
+        let below = names.get(level + 1).copied();
+        for name in pair {
+            story.service(name, move |run| match below {
+                Some([left, right]) => (run.ask(left) + &run.ask(right)).len().min(9).to_string(),
+                None => run.read("goods/a"),
+            });
+        }
+    }
+    story.service("page", |run| run.read("flags/x") + &run.ask("0a") + &run.ask("0b"));
+    story.write(1, "flags/x", "on ");
+    story.tell(2);
+    story.says("page", 2);
+    story.write(5, "flags/x", "off");
+    story.tell(6);
+    assert!(story.says("page", 6).starts_with("off"));
+    assert_eq!(story.runs("page"), 2);
+}
+
 #[test]
 fn a_range_that_a_new_key_enters_has_changed() {
     let story = Story::new();

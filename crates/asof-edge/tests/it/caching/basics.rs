@@ -80,3 +80,15 @@ async fn a_route_must_be_observed_before_it_serves() {
     let report = world.admin(http::Method::GET, "/report").await.text;
     assert!(report.contains("\"standing\":\"serving\""), "{report}");
 }
+
+#[tokio::test]
+async fn what_is_held_is_served_on_when_the_store_goes_away() {
+    let (page, part) = two_layers().await;
+    let world = World::start(&[&page, &part], &routes("")).await;
+    let token = world.put("one", "1").await;
+    let before = world.get_after(&token, "/").await;
+    world.stop_store();
+    page.executed();
+    let after = world.get("/").await;
+    assert_eq!((after.text, page.executed()), (before.text, 0));
+}

@@ -1,6 +1,7 @@
 //! A store, services that a test writes, and an edge that caches in front of and between them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -182,15 +183,17 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let (store, stop_store) = store(folder.path()).await;
         let http = http();
+        let first = services.first().unwrap().name;
         let mut text = format!(
-            "[[ingress.rules]]\nservice = '{}'\n[stores.main]\nurl = 'http://{store}'\n",
-            services[0].name
+            "[[ingress.rules]]\nservice = '{first}'\n[stores.main]\nurl = 'http://{store}'\n"
         );
         for service in services {
             let Service { name, address, .. } = service;
-            text.push_str(&format!(
+            write!(
+                text,
                 "[services.{name}]\nupstreams = ['http://{address}']\negress = '127.0.0.1:0'\n"
-            ));
+            )
+            .unwrap();
         }
         text.push_str(more);
         let plan = crate::harness::plan(&text);
@@ -276,7 +279,7 @@ async fn edge(
     .unwrap();
     let addresses = edge.addresses().clone();
     for service in services {
-        service.egress.set(addresses.egress[service.name]).unwrap();
+        service.egress.set(*addresses.egress.get(service.name).unwrap()).unwrap();
     }
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(edge.run(async { drop(stopped.await) }));
