@@ -1,6 +1,6 @@
 //! The store's HTTP service.
 //!
-//! [`router`] is the whole surface, which a program can call without a socket; [`serve`] puts it
+//! [`router()`] is the whole surface, which a program can call without a socket; [`serve`] puts it
 //! behind TCP, TLS and limits. What the surface can do is in the route table of `asof_api`: the
 //! router is built by walking it.
 //!

@@ -137,7 +137,15 @@ impl Engine for Caching {
         });
         inner.gate.store(Arc::new(gate));
         inner.watch_versions(plan);
-        inner.routes.store(Arc::new(Routes::of(plan, &inner.routes.load())));
+        let before = inner.routes.load_full();
+        let routes = Routes::of(plan, &before);
+        let changed = !before.all().all(|known| routes.has(known.digest));
+        inner.routes.store(Arc::new(routes));
+        if changed {
+            // The key of a result names its own route and not those below it: what was made of a
+            // route that meant something else must not be served on.
+            inner.cache.drop_where(|_| true);
+        }
         inner.stores.follow(plan, &inner.cache, &inner.clock);
         inner.plan.store(Arc::new(Some(Arc::clone(plan))));
     }

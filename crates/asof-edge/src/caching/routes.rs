@@ -61,6 +61,11 @@ impl Routes {
         self.services.get(service).into_iter().flatten()
     }
 
+    /// Whether a route of this meaning is among them.
+    pub(crate) fn has(&self, digest: RouteDigest) -> bool {
+        self.all().any(|known| known.digest == digest)
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Known>> {
         self.services.values().flatten()
