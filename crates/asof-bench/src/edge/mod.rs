@@ -180,7 +180,7 @@ impl Ours {
                  [stores.main]\nurl = 'http://{}'\n[[ingress.rules]]\nservice = 'pages'\n\
                  [services.pages]\nupstreams = ['http://{service}']\negress = '{egress}'\n\
                  [[services.pages.routes]]\npath = '/{{*path}}'\nmode = 'on'\n\
-                 observed_min = 0\ntrust = true\n",
+                 observed_min = 0\ntrust = true\nshadow = 0.0\n",
                 store.address
             ),
         )?;

@@ -8,11 +8,13 @@
 mod canonical;
 mod clock;
 mod context;
+mod draw;
 mod egress;
 mod execute;
 mod explain;
 mod figures;
 mod ingress;
+mod memo;
 mod origin;
 mod reply;
 mod report;
@@ -36,6 +38,7 @@ use hyper::body::{Frame, SizeHint};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use self::draw::Draw;
 use self::figures::Figures;
 use self::root::Root;
 use self::routes::Routes;
@@ -56,6 +59,8 @@ pub(crate) struct Inner {
     cache: Arc<Cache>,
     forwarder: Forwarder,
     random: Arc<dyn Random>,
+    /// Which hits are executed once more.
+    draw: Draw,
     clock: Arc<dyn Clock>,
     /// Which edge recorded a context.
     edge: u32,
@@ -83,6 +88,7 @@ impl Caching {
             cache: Arc::new(Cache::new(settings)),
             forwarder,
             edge: u32::from_le_bytes([a, b, c, d]),
+            draw: Draw::new(random.number()),
             random,
             clock,
             stores: Stores::default(),

@@ -1,9 +1,10 @@
 //! What is resolved once, at the root of a request tree: the moment, and the state values.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use asof_api::{SessionToken, headers as wire};
+use asof_env::Random;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -22,9 +23,9 @@ pub(crate) struct Root {
     pub(crate) at: Timestamp,
     pub(crate) plan: Arc<Plan>,
     pub(crate) routes: Arc<Routes>,
-    /// Names the tree to whoever carries it.
-    pub(crate) context: u64,
-    pub(crate) traceparent: HeaderValue,
+    random: Arc<dyn Random>,
+    context: OnceLock<u64>,
+    traceparent: OnceLock<HeaderValue>,
     /// The timelines that the moment was taken from.
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     /// For how long the moment has been frozen, where a store is lost.
@@ -65,6 +66,17 @@ fn refused(kind: ProblemKind, detail: impl Into<String>) -> Sought {
 }
 
 impl Root {
+    /// Names the tree to whoever carries it. Drawn once something is executed: most requests are
+    /// answered without, and randomness is a call of the operating system.
+    pub(crate) fn context(&self) -> u64 {
+        *self.context.get_or_init(|| self.random.number())
+    }
+
+    /// The trace that the request belongs to: the client's, or one of its own.
+    pub(crate) fn traceparent(&self) -> HeaderValue {
+        self.traceparent.get_or_init(|| crate::engine::traceparent(&*self.random)).clone()
+    }
+
     /// Remembers the newest write, to be handed to whoever made it.
     pub(crate) fn wrote(&self, token: SessionToken) {
         let mut wrote = self.wrote.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,12 +109,14 @@ impl Inner {
             (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri)))
         });
         let traceparent = headers.get(&crate::headers::TRACEPARENT).cloned();
+        let traceparent = traceparent.map_or_else(OnceLock::new, OnceLock::from);
         Gathered::Root(Arc::new(Root {
             at: moment.at,
             plan: Arc::clone(plan),
             routes: self.routes.load_full(),
-            context: self.random.number(),
-            traceparent: traceparent.unwrap_or_else(|| crate::engine::traceparent(&*self.random)),
+            random: Arc::clone(&self.random),
+            context: OnceLock::new(),
+            traceparent,
             epochs: moment.epochs,
             frozen: moment.frozen,
             sources: sources.collect(),
@@ -205,11 +219,11 @@ impl Inner {
                 floor.is_none_or(|floor| floor.epoch != view.epoch || floor.at <= view.through)
             })
         };
-        let mut views = store.view.subscribe();
-        let now = *views.borrow();
+        let now = *store.view.borrow();
         if let Some(view) = now.filter(|_| enough(&now)) {
             return Ok(view);
         }
+        let mut views = store.view.subscribe();
         let waited = tokio::time::timeout(limits::SESSION_WAIT, views.wait_for(enough)).await;
         match waited {
             Ok(Ok(view)) => (*view).ok_or_else(away),

@@ -1,5 +1,6 @@
 //! Sockets: accepting, bounding, and ending connections.
 
+mod stream;
 pub(crate) mod tls;
 
 use core::convert::Infallible;
@@ -20,8 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 
+use self::stream::Stream;
 use self::tls::Acceptor;
 use crate::door::{self, Door, Peer};
 use crate::engine::Engine;
@@ -155,9 +156,7 @@ impl<E: Engine> Connection<E> {
         });
         let builder = self.builder();
         // A client that takes nothing of its answer must not hold its place for ever.
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(limits::WRITE_TIMEOUT));
-        let stream = TokioIo::new(Box::pin(stream));
+        let stream = TokioIo::new(Stream::new(stream));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
         let mut stopping = self.stopping.clone();
         let mut seen = 0;
@@ -166,6 +165,8 @@ impl<E: Engine> Connection<E> {
             // A connection that has asked nothing yet gets no longer than its first head may take.
             let patience = if seen == 0 { limits::HEADER_TIMEOUT } else { limits::IDLE_TIMEOUT };
             tokio::select! {
+                // What is polled on every request comes first; the rest moves seldom.
+                biased;
                 ended = &mut connection => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "a connection broke");
