@@ -87,7 +87,10 @@ impl<L: Clone + Eq + core::hash::Hash> Usual<L> {
 
 /// What is counted of each listener on every request.
 #[derive(Clone, Default, Debug)]
-struct OfDoor(Arc<[OnceLock<(Gauge<i64, AtomicI64>, Histogram)>; 3]>);
+struct OfDoor(Arc<[OnceLock<Busy>; 3]>);
+
+/// Requests of a listener that are under way, and how long the others took.
+type Busy = (Gauge<i64, AtomicI64>, Histogram);
 
 type Latency = Family<DoorLabel, Histogram, fn() -> Histogram>;
 

@@ -101,11 +101,7 @@ impl Ring {
     pub(super) fn show(&mut self) -> Result<String> {
         let seat = self.seats.first_mut().ok_or("no connection")?;
         seat.stream.write_all(self.requests.first().ok_or("nothing to ask")?)?;
-        let mut read = 0;
-        while !seat.read()? {
-            read = seat.filled;
-        }
-        let _ = read;
+        while !seat.read()? {}
         let text = String::from_utf8_lossy(&seat.answer).into_owned();
         Ok(text.split("\r\n\r\n").next().unwrap_or_default().to_owned())
     }

@@ -6,6 +6,7 @@ pub(crate) mod servers;
 
 use core::time::Duration;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use asof_env::{Clock as _, SystemClock};
@@ -58,6 +59,8 @@ struct Ours {
     _dirs: [TempDir; 2],
 }
 
+type Start = fn(&Path, SocketAddr) -> Result<Peer>;
+
 /// Runs all of it.
 pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let pinning = Pinning::begin();
@@ -69,7 +72,6 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
         Contestant::new("edge", Bound::None, ours.served.id(), ours.served.address, effort)?,
         Contestant::new("hyper", Bound::AtLeast(0.75), bare.id(), bare.address, effort)?,
     ];
-    type Start = fn(&std::path::Path, SocketAddr) -> Result<Peer>;
     let mut peers = Vec::new();
     for (name, program, bound, start) in [
         ("nginx", "nginx", 1.3, servers::nginx as Start),

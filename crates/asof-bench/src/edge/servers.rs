@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use asof_edge::{Caching, Edge, Plan};
 use asof_env::{Clock as _, SystemClock, SystemRandom};
@@ -42,8 +42,12 @@ pub(super) fn free_address() -> Result<SocketAddr> {
 
 /// Whether servers and client can have a core each.
 pub(super) fn has_cores() -> bool {
-    std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)
-        && find("taskset").is_some()
+    // Asked once: as soon as the client keeps to one core, it sees no other.
+    static SEVERAL: LazyLock<bool> = LazyLock::new(|| {
+        let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        several && find("taskset").is_some()
+    });
+    *SEVERAL
 }
 
 /// A program that runs on the core of the servers.
@@ -68,10 +72,8 @@ pub(super) fn find(name: &str) -> Option<std::path::PathBuf> {
 pub(super) fn nginx(program: &Path, upstream: SocketAddr) -> Result<Peer> {
     let (dir, address) = (tempfile::tempdir()?, free_address()?);
     let at = dir.path().display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|name| format!("{name}_temp_path {at}/{name};\n"))
-        .collect();
+    let folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = folders.map(|name| format!("{name}_temp_path {at}/{name};\n")).concat();
     let settings = format!(
         "daemon off; user root; worker_processes 1; pid {at}/pid; error_log /dev/null crit;\n\
          events {{ worker_connections 1024; }}\n\

@@ -1,5 +1,6 @@
 //! Sockets: accepting, bounding, and ending connections.
 
+pub(crate) mod lanes;
 mod stream;
 pub(crate) mod tls;
 
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::lanes::Lanes;
 use self::stream::Stream;
 use self::tls::Acceptor;
 use crate::door::{self, Door, Peer};
@@ -43,7 +45,7 @@ pub(crate) struct Listener {
 }
 
 /// Accepts until the edge stops; then lets what is under way end, within a bound.
-pub(crate) async fn run<E: Engine>(listener: Listener, shared: Arc<Shared<E>>) {
+pub(crate) async fn run<E: Engine>(listener: Listener, lanes: Arc<Lanes>, shared: Arc<Shared<E>>) {
     let mut stopping = listener.stopping;
     let mut tasks = JoinSet::new();
     let connection =
@@ -55,11 +57,20 @@ pub(crate) async fn run<E: Engine>(listener: Listener, shared: Arc<Shared<E>>) {
             // Finished connections leave; with none the branch is off.
             Some(_) = tasks.join_next() => continue,
         };
-        let connection = connection.clone();
-        tasks.spawn(async move {
+        let Some(seat) = lanes.seat() else { continue };
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be handed over");
+                continue;
+            }
+        };
+        let (connection, runtime) = (connection.clone(), seat.runtime.clone());
+        let serve = async move {
             connection.serve(stream, peer).await;
-            drop(place);
-        });
+            drop((seat, place));
+        };
+        tasks.spawn_on(serve, &runtime);
     }
     drop(listener.socket);
     let drained = async { while tasks.join_next().await.is_some() {} };
@@ -113,7 +124,15 @@ impl<E> Clone for Connection<E> {
 }
 
 impl<E: Engine> Connection<E> {
-    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+    /// Serves it on the runtime that shall own the socket.
+    async fn serve(self, stream: std::net::TcpStream, address: SocketAddr) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken over");
+                return;
+            }
+        };
         let label = DoorLabel { listener: self.door.as_str() };
         let connections = self.shared.metrics.connections.get_or_create_owned(&label);
         connections.inc();
