@@ -8,6 +8,7 @@ mod bare;
 mod cache;
 mod commit;
 mod data;
+mod edge;
 mod http;
 mod import;
 mod machine;
@@ -18,6 +19,7 @@ mod point;
 mod recorder;
 mod report;
 
+use core::time::Duration;
 use std::io::Write as _;
 use std::path::PathBuf;
 
@@ -63,6 +65,8 @@ enum What {
     Import,
     /// The core of the edge: memory of an entry, time of a hit and of a verification.
     Cache,
+    /// Hits of the edge beside nginx, Varnish and a bare hyper responder.
+    Edge,
     /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
@@ -87,6 +91,15 @@ enum What {
         /// Not used.
         dir: PathBuf,
     },
+    /// An edge, until its input ends: what `edge` asks.
+    #[command(hide = true)]
+    EdgeHere {
+        /// Its configuration.
+        file: PathBuf,
+    },
+    /// A bare responder of the same payload, until its input ends.
+    #[command(hide = true)]
+    EdgeBareHere,
     /// What a child of `import` does.
     #[command(hide = true)]
     ImportHere {
@@ -103,6 +116,8 @@ fn main() -> Result<()> {
         What::ImportHere { file, dir } => return import::import_here(file, dir),
         What::ServeHere { log, dir } => return http::serve::store(dir, log),
         What::LimitHere { .. } => return http::serve::limit(),
+        What::EdgeHere { file } => return edge::servers::edge(file),
+        What::EdgeBareHere => return edge::servers::bare(),
         What::CacheMemoryHere { entries, inputs } => return cache::memory_here(*entries, *inputs),
         _ => {}
     }
@@ -173,6 +188,16 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
             if quick { (100_000, 10_000, 100_000) } else { (1_000_000, 100_000, 1_000_000) };
         let rounds = if quick { 5 } else { 15 };
         cache::run(report, cache::Effort { rounds, entries, asked, map })?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Edge) {
+        let effort = edge::Effort {
+            rounds: if quick { 3 } else { 9 },
+            requests: if quick { 10_000 } else { 60_000 },
+            connections: 32,
+            paced: Duration::from_millis(if quick { 200 } else { 1_000 }),
+        };
+        edge::run(report, effort)?;
         tell(report, arguments, told)?;
     }
     if all || matches!(arguments.what, What::Http) {

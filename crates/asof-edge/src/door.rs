@@ -90,7 +90,7 @@ pub(crate) async fn handle<E: Engine>(
     };
     let answer = match admit(&live.plan, door, peer, request) {
         Ok(call) => {
-            entry.target(call.target.as_str());
+            entry.target(&call.target);
             shared.engine.call(call).await
         }
         Err(problem) => refused(&problem, Outcome::REFUSED),

@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +23,8 @@ const LATENCY_BOUNDS: [f64; 14] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
+    usual: Usual<RequestLabels>,
+    of_door: OfDoor,
     latency: Latency,
     upstream_failures: Family<FailureLabels, Counter>,
     /// Connections, by listener.
@@ -36,6 +40,57 @@ pub(crate) struct Metrics {
     /// Configurations loaded while running.
     pub(crate) reloads: Counter,
 }
+
+/// Counters that were counted by lately, so that no label is made to look one up. Cheap to clone.
+#[derive(Debug)]
+pub(crate) struct Usual<L>(Arc<ArcSwap<Vec<(L, Counter)>>>);
+
+/// Most counters that are kept at hand of one family.
+const USUAL_MAX: usize = 64;
+
+impl<L> Clone for Usual<L> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<L> Default for Usual<L> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<L: Clone + Eq + core::hash::Hash> Usual<L> {
+    /// Counts one in `family` for the labels that `is` knows and `make` makes.
+    pub(crate) fn inc(
+        &self,
+        family: &Family<L, Counter>,
+        is: impl Fn(&L) -> bool,
+        make: impl FnOnce() -> L,
+    ) {
+        let known = self.0.load();
+        if let Some((_, counter)) = known.iter().find(|(labels, _)| is(labels)) {
+            counter.inc();
+            return;
+        }
+        let labels = make();
+        let counter = family.get_or_create_owned(&labels);
+        counter.inc();
+        if known.len() < USUAL_MAX {
+            let mut more = Vec::clone(&known);
+            more.push((labels, counter));
+            // Whoever does the same meanwhile may be lost, and comes again.
+            self.0.store(Arc::new(more));
+        }
+    }
+}
+
+/// What is counted of each listener on every request.
+#[derive(Clone, Default, Debug)]
+struct OfDoor(Arc<[OnceLock<Busy>; 3]>);
+
+/// Requests of a listener that are under way, and how long the others took.
+type Busy = (Gauge<i64, AtomicI64>, Histogram);
 
 type Latency = Family<DoorLabel, Histogram, fn() -> Histogram>;
 
@@ -64,6 +119,8 @@ impl Metrics {
         let latency: Latency = Family::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
         Self {
             requests: Family::default(),
+            usual: Usual::default(),
+            of_door: OfDoor::default(),
             latency,
             upstream_failures: Family::default(),
             connections: Family::default(),
@@ -94,7 +151,7 @@ impl Metrics {
         registry.register("edge_reloads", "Configurations reloaded", self.reloads.clone());
     }
 
-    /// Counts one answer.
+    /// Counts one answer, which ends its request.
     pub(crate) fn answered(
         &self,
         listener: &'static str,
@@ -103,9 +160,43 @@ impl Metrics {
         outcome: &'static str,
         took: Duration,
     ) {
-        let labels = RequestLabels { listener, target: target.to_owned(), status, outcome };
-        self.requests.get_or_create(&labels).inc();
-        self.latency.get_or_create(&DoorLabel { listener }).observe(took.as_secs_f64());
+        let is = |known: &RequestLabels| {
+            let same = (known.listener, known.status, known.outcome) == (listener, status, outcome);
+            same && known.target == target
+        };
+        let make = || RequestLabels { listener, target: target.to_owned(), status, outcome };
+        self.usual.inc(&self.requests, is, make);
+        self.with_door(listener, |in_flight, latency| {
+            in_flight.dec();
+            latency.observe(took.as_secs_f64());
+        });
+    }
+
+    /// Counts one request that begins.
+    pub(crate) fn began(&self, listener: &'static str) {
+        self.with_door(listener, |in_flight, _| {
+            in_flight.inc();
+        });
+    }
+
+    fn with_door(
+        &self,
+        listener: &'static str,
+        count: impl FnOnce(&Gauge<i64, AtomicI64>, &Histogram),
+    ) {
+        let place = match listener {
+            "ingress" => 0,
+            "egress" => 1,
+            _ => 2,
+        };
+        if let Some(of_door) = self.of_door.0.get(place) {
+            let (in_flight, latency) = of_door.get_or_init(|| {
+                let label = DoorLabel { listener };
+                let in_flight = self.in_flight.get_or_create_owned(&label);
+                (in_flight, self.latency.get_or_create_owned(&label))
+            });
+            count(in_flight, latency);
+        }
     }
 
     /// Counts an attempt on an upstream that failed.

@@ -11,9 +11,11 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{Body, BodyError};
+use crate::config::ServiceName;
 use crate::door::Door;
 use crate::engine::Answer;
-use crate::metrics::{DoorLabel, Metrics};
+use crate::metrics::Metrics;
+use crate::target::Target;
 
 /// What the line says.
 #[derive(Debug)]
@@ -22,10 +24,10 @@ pub(crate) struct Entry {
     clock: Arc<dyn Clock>,
     began: BootTime,
     listener: &'static str,
-    from: Option<String>,
+    from: Option<ServiceName>,
     method: Method,
     path: String,
-    target: String,
+    target: Option<Target>,
     status: u16,
     outcome: &'static str,
     bytes: u64,
@@ -40,9 +42,10 @@ impl Entry {
         request: &Request<B>,
     ) -> Self {
         let listener = door.as_str();
-        metrics.in_flight.get_or_create(&DoorLabel { listener }).inc();
+        metrics.began(listener);
+        let told = tracing::enabled!(target: "asof_edge::access", tracing::Level::INFO);
         let from = match door {
-            Door::Egress(service) => Some(service.as_str().to_owned()),
+            Door::Egress(service) => Some(service.clone()),
             Door::Ingress | Door::Admin => None,
         };
         Self {
@@ -53,8 +56,8 @@ impl Entry {
             from,
             method: request.method().clone(),
             // Without the query, which may hold what is nobody's business.
-            path: request.uri().path().to_owned(),
-            target: String::new(),
+            path: if told { request.uri().path().to_owned() } else { String::new() },
+            target: None,
             status: 0,
             outcome: "cancelled",
             bytes: 0,
@@ -63,8 +66,8 @@ impl Entry {
     }
 
     /// Says whom the request is for.
-    pub(crate) fn target(&mut self, target: &str) {
-        target.clone_into(&mut self.target);
+    pub(crate) fn target(&mut self, target: &Target) {
+        self.target = Some(target.clone());
     }
 }
 
@@ -72,15 +75,15 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let took = self.clock.boot().since(self.began);
         let listener = self.listener;
-        self.metrics.in_flight.get_or_create(&DoorLabel { listener }).dec();
-        self.metrics.answered(listener, &self.target, self.status, self.outcome, took);
+        let target = self.target.as_ref().map_or("", Target::as_str);
+        self.metrics.answered(listener, target, self.status, self.outcome, took);
         tracing::info!(
             target: "asof_edge::access",
             listener,
-            from = self.from.as_deref(),
+            from = self.from.as_ref().map(ServiceName::as_str),
             method = %self.method,
             path = %self.path,
-            service = %self.target,
+            service = target,
             status = self.status,
             outcome = self.outcome,
             bytes = self.bytes,

@@ -18,6 +18,7 @@ use crate::config::{self, Difference, Effect, Plan, ServiceName};
 use crate::door::{Door, Gates};
 use crate::engine::Engine;
 use crate::limits;
+use crate::listen::lanes::Lanes;
 use crate::listen::tls::{self, Acceptor};
 use crate::listen::{self, Listener};
 use crate::metrics::Metrics;
@@ -32,6 +33,8 @@ pub enum EdgeError {
     Tls(io::Error),
     /// The file with a token cannot be used.
     Token(PathBuf, io::Error),
+    /// The threads that speak with clients cannot be started.
+    Threads(io::Error),
     /// The address cannot be listened on.
     Listen(SocketAddr, io::Error),
 }
@@ -41,6 +44,7 @@ impl fmt::Display for EdgeError {
         match self {
             Self::Refused(why) => f.write_str(why),
             Self::Tls(error) => write!(f, "TLS: {error}"),
+            Self::Threads(error) => write!(f, "no threads to speak with clients: {error}"),
             Self::Token(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
         }
@@ -120,6 +124,7 @@ pub struct Addresses {
 pub struct Edge<E> {
     shared: Arc<Shared<E>>,
     listeners: Vec<Listener>,
+    lanes: Arc<Lanes>,
     addresses: Addresses,
     stop: watch::Sender<bool>,
     /// Stops the admin listener, which is there until the others have ended.
@@ -127,7 +132,8 @@ pub struct Edge<E> {
 }
 
 impl<E: Engine> Edge<E> {
-    /// Listens. `engine` makes the engine, given the way to services and stores. Runs inside a
+    /// Listens. Connections are served by threads of its own, one a core, unless the runtime has one
+    /// thread. `engine` makes the engine, given the way to services and stores. Runs inside a
     /// runtime.
     ///
     /// # Errors
@@ -151,6 +157,7 @@ impl<E: Engine> Edge<E> {
         metrics.register(&mut registry);
         engine.register(&mut registry);
         let gates = Arc::new(Gates::new(plan.limits.requests_in_flight));
+        let lanes = Arc::new(Lanes::start().map_err(EdgeError::Threads)?);
         let plan = Arc::new(plan);
         forwarder.reload(&plan);
         engine.reload(&plan);
@@ -166,7 +173,7 @@ impl<E: Engine> Edge<E> {
             tls,
             reloading: Mutex::new(()),
         };
-        Ok(Self { shared: Arc::new(shared), listeners, addresses, stop, stop_admin })
+        Ok(Self { shared: Arc::new(shared), listeners, lanes, addresses, stop, stop_admin })
     }
 
     /// Where it listens.
@@ -184,7 +191,7 @@ impl<E: Engine> Edge<E> {
         let (mut tasks, mut admin) = (JoinSet::new(), JoinSet::new());
         for listener in self.listeners {
             let tasks = if listener.door == Door::Admin { &mut admin } else { &mut tasks };
-            tasks.spawn(listen::run(listener, Arc::clone(&self.shared)));
+            tasks.spawn(listen::run(listener, Arc::clone(&self.lanes), Arc::clone(&self.shared)));
         }
         shutdown.await;
         self.stop.send_replace(true);

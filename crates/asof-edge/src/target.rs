@@ -1,6 +1,7 @@
 //! Whom a service's own call is for.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use http::uri::{Authority, PathAndQuery};
 use http::{Request, Uri, header};
@@ -37,13 +38,25 @@ impl fmt::Display for Target {
 }
 
 /// The host of an authority: lower case, without a port and without the dot at the end.
-pub(crate) fn host_of(authority: &str) -> Option<String> {
+pub(crate) fn host_of(authority: &str) -> Option<Cow<'_, str>> {
+    if let Some(host) = plain(authority) {
+        return Some(Cow::Borrowed(host));
+    }
     let authority: Authority = authority.parse().ok()?;
     if authority.as_str().contains('@') {
         return None;
     }
     let host = authority.host().trim_end_matches('.');
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+    (!host.is_empty()).then(|| Cow::Owned(host.to_ascii_lowercase()))
+}
+
+/// The host of an authority that is written as most are: nothing of it needs to be changed.
+fn plain(authority: &str) -> Option<&str> {
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "0"));
+    let usual = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+    let host_is = !host.is_empty() && !host.ends_with('.') && host.bytes().all(usual);
+    let port_is = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    (host_is && port_is).then_some(host)
 }
 
 /// The authority that a request is for. A request line that says one thing and a Host header

@@ -65,3 +65,32 @@ fn a_request_says_one_host() {
     let same = Request::get("http://Files/a").header("host", "files").body(()).unwrap();
     assert_eq!(authority(&same).unwrap().as_deref(), Some("Files"));
 }
+
+#[test]
+fn a_host_that_is_plain_is_read_as_any_other() {
+    let texts = [
+        "a",
+        "a.b:80",
+        "127.0.0.1:8080",
+        "A.b",
+        "a.",
+        "a.:80",
+        "",
+        ":80",
+        "a:",
+        "a:b",
+        "[::1]:80",
+        "a@b",
+    ];
+    for text in texts {
+        if let Some(host) = plain(text) {
+            let authority: Authority = text.parse().unwrap();
+            assert_eq!(authority.host(), host, "{text}");
+            assert_eq!(host_of(text).as_deref(), Some(host), "{text}");
+        }
+    }
+    assert_eq!(plain("127.0.0.1:8080"), Some("127.0.0.1"));
+    assert!(
+        ["A.b", "a.", "a:", "a:b", "[::1]:80", "a@b", ""].iter().all(|text| plain(text).is_none())
+    );
+}

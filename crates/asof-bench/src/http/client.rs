@@ -89,7 +89,7 @@ impl Crowd {
     }
 }
 
-/// As hyper writes it.
+/// Not everybody writes it like this.
 const LENGTH: &[u8] = b"content-length: ";
 
 /// An answer of HTTP/1.1 that says its length.
@@ -100,7 +100,8 @@ pub(crate) fn http_complete(answer: &[u8]) -> Result<Option<usize>> {
         let (line, after) = rest.split_at(end + 1);
         rest = after;
         if line != b"\r\n" {
-            if let Some(digits) = line.strip_prefix(LENGTH) {
+            let (name, digits) = line.split_at_checked(LENGTH.len()).unwrap_or_default();
+            if name.eq_ignore_ascii_case(LENGTH) {
                 let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
                 let number = |so_far, digit: &u8| so_far * 10 + usize::from(digit - b'0');
                 length = Some(digits.fold(0, number));

@@ -1,7 +1,7 @@
 //! The service over HTTP, beside `PostgreSQL` answering the same question, and beside the limit of
 //! the stack underneath.
 
-mod client;
+pub(crate) mod client;
 mod postgres;
 pub(crate) mod serve;
 

@@ -30,9 +30,18 @@ pub(crate) struct Served {
 impl Served {
     /// Starts this program again with `arguments`; it says where it listens.
     pub(crate) fn start(arguments: &[&str], dir: &Path) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+        Self::start_by(|program| Command::new(program), arguments, Some(dir))
+    }
+
+    /// As [`Self::start`], by a command that `command` makes.
+    pub(crate) fn start_by<C: FnOnce(&Path) -> Command>(
+        command: C,
+        arguments: &[&str],
+        dir: Option<&Path>,
+    ) -> Result<Self> {
+        let mut child = command(&std::env::current_exe()?)
             .args(arguments)
-            .arg(dir)
+            .args(dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -113,13 +122,13 @@ async fn answer(listener: TcpListener, value: Bytes) -> Result<()> {
     }
 }
 
-fn say(address: SocketAddr) -> Result<()> {
+pub(crate) fn say(address: SocketAddr) -> Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{address}")?;
     Ok(out.flush()?)
 }
 
-async fn end_of_input() {
+pub(crate) async fn end_of_input() {
     let mut rest = Vec::new();
     let _ = tokio::io::stdin().read_to_end(&mut rest).await;
 }

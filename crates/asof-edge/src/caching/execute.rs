@@ -127,7 +127,7 @@ impl Inner {
             Problem::new(ProblemKind::Overloaded, "too many executions are under way")
         })?;
         let guard = self.run(id, root, depth);
-        Ok((Token { edge: self.edge, context: root.context, call: id, nonce }, guard))
+        Ok((Token { edge: self.edge, context: root.context(), call: id, nonce }, guard))
     }
 
     /// Hands a request on as it is, under the context of `root`, and keeps nothing of it. What it
@@ -147,7 +147,7 @@ impl Inner {
         self.cache.taint(token.call, why);
         let headers = request.headers_mut();
         token.put(headers);
-        headers.insert(&headers::TRACEPARENT, root.traceparent.clone());
+        headers.insert(&headers::TRACEPARENT, root.traceparent());
         headers::set_depth(headers, depth);
         let target = Target::Service(service.clone());
         let answered = self.forwarder.forward_release(&target, &release, request).await;
@@ -209,7 +209,7 @@ fn request(
         into.insert(if exact { &asof_api::headers::AS_OF } else { &ASOF_TIME }, value);
     }
     token.put(into);
-    into.insert(&headers::TRACEPARENT, root.traceparent.clone());
+    into.insert(&headers::TRACEPARENT, root.traceparent());
     headers::set_depth(into, depth);
     Ok(request)
 }

@@ -6,12 +6,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use crate::config::ServiceName;
+use crate::metrics::Usual;
 
 /// The counters of the engine. Labels are words of the configuration and names of outcomes.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     /// Calls by what became of them: of clients and of services alike.
     pub(crate) outcomes: Family<OutcomeLabels, Counter>,
+    usual: Usual<OutcomeLabels>,
     /// Calls that services executed.
     pub(crate) executions: Counter,
     /// Reads that stores were asked.
@@ -51,8 +53,9 @@ pub(crate) struct OutcomeLabels {
 
 impl Figures {
     pub(crate) fn count(&self, target: &str, outcome: &'static str) {
-        let labels = OutcomeLabels { target: target.to_owned(), outcome };
-        self.outcomes.get_or_create(&labels).inc();
+        let is = |known: &OutcomeLabels| known.outcome == outcome && known.target == target;
+        let make = || OutcomeLabels { target: target.to_owned(), outcome };
+        self.usual.inc(&self.outcomes, is, make);
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {

@@ -9,12 +9,14 @@ mod auth;
 mod canonical;
 mod clock;
 mod context;
+mod draw;
 mod egress;
 mod execute;
 mod explain;
 mod figures;
 mod ingress;
 mod moment;
+mod memo;
 mod origin;
 mod releases;
 mod reply;
@@ -42,6 +44,7 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use self::auth::Gate;
+use self::draw::Draw;
 use self::figures::Figures;
 use self::releases::Versions;
 use self::root::Root;
@@ -63,6 +66,8 @@ pub(crate) struct Inner {
     cache: Arc<Cache>,
     forwarder: Forwarder,
     random: Arc<dyn Random>,
+    /// Which hits are executed once more.
+    draw: Draw,
     clock: Arc<dyn Clock>,
     /// Which edge recorded a context.
     edge: u32,
@@ -95,6 +100,7 @@ impl Caching {
             cache: Arc::new(Cache::new(settings)),
             forwarder,
             edge: u32::from_le_bytes([a, b, c, d]),
+            draw: Draw::new(random.number()),
             random,
             clock,
             stores: Stores::default(),

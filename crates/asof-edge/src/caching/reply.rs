@@ -1,11 +1,11 @@
 //! What callers are answered.
 
-use asof_api::Rfc3339;
-use asof_api::headers::{self as wire, AsOfValid};
+use asof_api::headers as wire;
 use asof_cache::{Content, Outcome};
 use asof_time::Validity;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
+use super::memo;
 use super::root::Root;
 use super::serve::{Reply, Served};
 use crate::body::Body;
@@ -60,22 +60,30 @@ pub(crate) fn describe(
     validity: Option<Validity>,
     headers: &mut HeaderMap,
 ) {
+    let mut keep = |name: &HeaderName, value: Option<HeaderValue>| {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    };
+    keep(&wire::AS_OF, memo::as_of(root.at));
+    keep(&wire::AS_OF_VALID, validity.and_then(memo::valid));
     let mut put = |name: &HeaderName, text: &str| {
         if let Ok(value) = HeaderValue::from_str(text) {
             headers.insert(name, value);
         }
     };
-    put(&wire::AS_OF, Rfc3339::new(root.at).as_str());
-    if let Some(validity) = validity {
-        put(&wire::AS_OF_VALID, &AsOfValid(validity).to_string());
-    }
     if let Some(frozen) = root.frozen {
         put(&header::AGE, &frozen.as_secs().to_string());
     }
     if let Some(token) = root.written() {
         put(&wire::ASOF_TOKEN, &token.to_string());
     }
-    put(&CACHE_STATUS, &status(outcome));
+    match outcome {
+        Outcome::Hit => {
+            headers.insert(&CACHE_STATUS, HeaderValue::from_static("asof; hit"));
+        }
+        outcome => put(&CACHE_STATUS, &status(outcome)),
+    }
     // The next request is for another moment: whoever holds this asks whether it is still so.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
 }
@@ -102,8 +110,7 @@ fn whole(content: &Content) -> Response<Body> {
 }
 
 fn tag(content: &Content) -> HeaderValue {
-    let text = format!("\"{}\"", content.hash());
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+    memo::tag(content.hash()).unwrap_or_else(|| HeaderValue::from_static("\"\""))
 }
 
 /// Whether the client has this already (RFC 9110, 13.1.2).

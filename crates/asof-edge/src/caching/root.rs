@@ -1,9 +1,10 @@
 //! What is resolved once, at the root of a request tree: the moment, and the state values.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use asof_api::SessionToken;
+use asof_env::Random;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -22,9 +23,9 @@ pub(crate) struct Root {
     pub(crate) at: Timestamp,
     pub(crate) plan: Arc<Plan>,
     pub(crate) routes: Arc<Routes>,
-    /// Names the tree to whoever carries it.
-    pub(crate) context: u64,
-    pub(crate) traceparent: HeaderValue,
+    random: Arc<dyn Random>,
+    context: OnceLock<u64>,
+    traceparent: OnceLock<HeaderValue>,
     /// The timelines that the moment was taken from.
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     /// For how long the moment has been frozen, where a store is lost.
@@ -56,6 +57,17 @@ impl Root {
     /// values and releases are kept in.
     pub(crate) fn declares(&self, store: &StoreName) -> bool {
         self.declared.contains(store)
+    }
+
+    /// Names the tree to whoever carries it. Drawn once something is executed: most requests are
+    /// answered without, and randomness is a call of the operating system.
+    pub(crate) fn context(&self) -> u64 {
+        *self.context.get_or_init(|| self.random.number())
+    }
+
+    /// The trace that the request belongs to: the client's, or one of its own.
+    pub(crate) fn traceparent(&self) -> HeaderValue {
+        self.traceparent.get_or_init(|| crate::engine::traceparent(&*self.random)).clone()
     }
 
     /// Remembers the newest write, to be handed to whoever made it.
@@ -91,12 +103,14 @@ impl Inner {
             (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri, who)))
         });
         let traceparent = headers.get(&crate::headers::TRACEPARENT).cloned();
+        let traceparent = traceparent.map_or_else(OnceLock::new, OnceLock::from);
         Gathered::Root(Arc::new(Root {
             at: moment.at,
             plan: Arc::clone(plan),
             routes: self.routes.load_full(),
-            context: self.random.number(),
-            traceparent: traceparent.unwrap_or_else(|| crate::engine::traceparent(&*self.random)),
+            random: Arc::clone(&self.random),
+            context: OnceLock::new(),
+            traceparent,
             epochs: moment.epochs,
             frozen: moment.frozen,
             choice: moment.choice,

@@ -195,7 +195,7 @@ impl Inner {
     /// True for this share of the times.
     fn draws(&self, share: f64) -> bool {
         // 2^32 parts are fine enough, and exact in a float.
-        let part = u32::try_from(self.random.number() >> 32).unwrap_or_default();
+        let part = u32::try_from(self.draw.next() >> 32).unwrap_or_default();
         f64::from(part) < share * f64::from(u32::MAX)
     }
 

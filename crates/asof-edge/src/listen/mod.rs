@@ -1,5 +1,7 @@
 //! Sockets: accepting, bounding, and ending connections.
 
+pub(crate) mod lanes;
+mod stream;
 pub(crate) mod tls;
 
 use core::convert::Infallible;
@@ -20,8 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_io_timeout::TimeoutStream;
 
+use self::lanes::Lanes;
+use self::stream::Stream;
 use self::tls::Acceptor;
 use crate::door::{self, Door, Peer};
 use crate::engine::Engine;
@@ -42,7 +45,7 @@ pub(crate) struct Listener {
 }
 
 /// Accepts until the edge stops; then lets what is under way end, within a bound.
-pub(crate) async fn run<E: Engine>(listener: Listener, shared: Arc<Shared<E>>) {
+pub(crate) async fn run<E: Engine>(listener: Listener, lanes: Arc<Lanes>, shared: Arc<Shared<E>>) {
     let mut stopping = listener.stopping;
     let mut tasks = JoinSet::new();
     let connection =
@@ -54,11 +57,20 @@ pub(crate) async fn run<E: Engine>(listener: Listener, shared: Arc<Shared<E>>) {
             // Finished connections leave; with none the branch is off.
             Some(_) = tasks.join_next() => continue,
         };
-        let connection = connection.clone();
-        tasks.spawn(async move {
+        let Some(seat) = lanes.seat() else { continue };
+        let stream = match stream.into_std() {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be handed over");
+                continue;
+            }
+        };
+        let (connection, runtime) = (connection.clone(), seat.runtime.clone());
+        let serve = async move {
             connection.serve(stream, peer).await;
-            drop(place);
-        });
+            drop((seat, place));
+        };
+        tasks.spawn_on(serve, &runtime);
     }
     drop(listener.socket);
     let drained = async { while tasks.join_next().await.is_some() {} };
@@ -112,7 +124,15 @@ impl<E> Clone for Connection<E> {
 }
 
 impl<E: Engine> Connection<E> {
-    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+    /// Serves it on the runtime that shall own the socket.
+    async fn serve(self, stream: std::net::TcpStream, address: SocketAddr) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken over");
+                return;
+            }
+        };
         let label = DoorLabel { listener: self.door.as_str() };
         let connections = self.shared.metrics.connections.get_or_create_owned(&label);
         connections.inc();
@@ -155,9 +175,7 @@ impl<E: Engine> Connection<E> {
         });
         let builder = self.builder();
         // A client that takes nothing of its answer must not hold its place for ever.
-        let mut stream = TimeoutStream::new(stream);
-        stream.set_write_timeout(Some(limits::WRITE_TIMEOUT));
-        let stream = TokioIo::new(Box::pin(stream));
+        let stream = TokioIo::new(Stream::new(stream));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
         let mut stopping = self.stopping.clone();
         let mut seen = 0;
@@ -166,6 +184,8 @@ impl<E: Engine> Connection<E> {
             // A connection that has asked nothing yet gets no longer than its first head may take.
             let patience = if seen == 0 { limits::HEADER_TIMEOUT } else { limits::IDLE_TIMEOUT };
             tokio::select! {
+                // What is polled on every request comes first; the rest moves seldom.
+                biased;
                 ended = &mut connection => {
                     if let Err(error) = ended {
                         tracing::debug!(%error, "a connection broke");
