@@ -1,7 +1,7 @@
 //! One execution for everybody who asks the same at the same time.
 //!
-//! Whoever asks first leads; the others wait. A leader that goes away without a result releases
-//! them. Nobody waits for an execution that, through calls of its own, waits for them.
+//! Whoever asks first leads; the others wait. A leader whose result may not be shared releases
+//! them; where it goes away without any, one of them leads in its place. Nobody waits for an execution that, through calls of its own, waits for them.
 
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
@@ -48,9 +48,13 @@ struct Flight {
 
 /// How a flight ended.
 #[derive(Clone, Debug)]
-enum Landing {
+pub enum Landing {
+    /// With a result for everybody whose moment it contains.
     Shared(Fact),
+    /// With one that may not be shared.
     NotShared,
+    /// With none: whoever led is gone, and nothing is known of the call.
+    Abandoned,
 }
 
 /// What to do about a call that is not in the cache.
@@ -64,7 +68,7 @@ pub(crate) enum Joined {
     Alone,
 }
 
-/// The duty to execute. Dropped without a result it releases the followers.
+/// The duty to execute. Dropped without a word it is anybody's again.
 #[derive(Debug)]
 pub(crate) struct Lead {
     flights: Flights,
@@ -72,7 +76,7 @@ pub(crate) struct Lead {
     line: Arc<Line>,
 }
 
-/// A wait for the leader: the result, if there is one that may be shared.
+/// A wait for the leader.
 #[derive(Debug)]
 pub struct Ticket {
     flights: Flights,
@@ -175,6 +179,11 @@ impl Lead {
     pub(crate) fn land(self, fact: Fact) {
         self.flights.land(&self, Landing::Shared(fact));
     }
+
+    /// The execution came to a result that is for whoever led it.
+    pub(crate) fn release(self) {
+        self.flights.land(&self, Landing::NotShared);
+    }
 }
 
 impl Drop for Lead {
@@ -185,25 +194,24 @@ impl Drop for Lead {
             table.flights.get(&self.line.flight).is_none_or(|flight| flight.landed.is_some())
         };
         if !landed {
-            self.flights.land(self, Landing::NotShared);
+            self.flights.land(self, Landing::Abandoned);
         }
     }
 }
 
 impl Future for Ticket {
-    type Output = Option<Fact>;
+    type Output = Landing;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut table = self.flights.lock();
-        let Some(flight) = table.flights.get_mut(&self.flight) else { return Poll::Ready(None) };
-        match &flight.landed {
-            Some(Landing::Shared(fact)) => Poll::Ready(Some(fact.clone())),
-            Some(Landing::NotShared) => Poll::Ready(None),
-            None => {
-                flight.wakers.insert(self.number, context.waker().clone());
-                Poll::Pending
-            }
+        let Some(flight) = table.flights.get_mut(&self.flight) else {
+            return Poll::Ready(Landing::Abandoned);
+        };
+        if let Some(landing) = &flight.landed {
+            return Poll::Ready(landing.clone());
         }
+        flight.wakers.insert(self.number, context.waker().clone());
+        Poll::Pending
     }
 }
 

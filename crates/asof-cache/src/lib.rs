@@ -32,7 +32,7 @@ pub use content::{Content, ContentHash};
 pub use entry::Contradiction;
 pub use executions::{Arrival, CallId, Observed, Slot, Start, TooMany};
 pub use fact::{Fact, Input, Trace, always};
-pub use flights::{Line, Ticket};
+pub use flights::{Landing, Line, Ticket};
 pub use outcome::{Bypass, Outcome, Unstorable};
 pub use rules::{Rule, Rules};
 pub use serve::{Action, Execute, Serve};

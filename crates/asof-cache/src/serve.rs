@@ -11,7 +11,7 @@ use crate::cache::{Cache, Since};
 use crate::call::{Call, CallKey};
 use crate::content::Content;
 use crate::fact::Fact;
-use crate::flights::{Joined, Lead, Line, Ticket};
+use crate::flights::{Joined, Landing, Lead, Line, Ticket};
 use crate::outcome::{Outcome, Unstorable};
 use crate::rules::Rule;
 use crate::verify::{Look, Step, Verification};
@@ -82,17 +82,25 @@ impl Serve {
         }
     }
 
-    /// The leader is back, with a result that may be shared or without.
-    pub fn landed(&mut self, cache: &Cache, fact: Option<Fact>) -> Action {
-        let Some(fact) = fact else {
-            // What one execution could not share, the next one cannot either: no more queues.
-            self.alone = true;
-            return self.join(cache);
+    /// What became of the leader.
+    pub fn landed(&mut self, cache: &Cache, landing: Landing) -> Action {
+        let fact = match landing {
+            Landing::Shared(fact) => fact,
+            Landing::NotShared => {
+                // What one execution could not share, the next one cannot either: no more queues.
+                self.alone = true;
+                return self.join(cache);
+            }
+            Landing::Abandoned => return self.wait_again(cache),
         };
         let shared = cache.rules().hold(Rule::SharedWithinValidity);
         if fact.validity.contains(self.at) || !shared {
             return Action::Answer(fact, Outcome::Coalesced);
         }
+        self.wait_again(cache)
+    }
+
+    fn wait_again(&mut self, cache: &Cache) -> Action {
         self.waits += 1;
         self.alone = self.waits >= WAITS_MAX;
         self.begin(cache)
@@ -107,8 +115,10 @@ impl Serve {
 
     /// The call was executed. Others who wait for it share the fact, if there is one.
     pub fn executed(self, fact: Result<&Fact, Unstorable>) {
-        if let (Some(lead), Ok(fact)) = (self.lead, fact) {
-            lead.land(fact.clone());
+        match (self.lead, fact) {
+            (Some(lead), Ok(fact)) => lead.land(fact.clone()),
+            (Some(lead), Err(_)) => lead.release(),
+            (None, _) => {}
         }
     }
 

@@ -116,5 +116,8 @@ const _: () = assert!(IDLE_CONNECTIONS_MAX <= UPSTREAM_IN_FLIGHT_MAX);
 /// How long a request waits for the edge to come to its session's last write.
 pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
 
+/// How long a request waits for another's execution of the same call before it has its own.
+pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(30);
+
 /// Longest shadow executions under way: beyond, hits are not compared.
 pub(crate) const SHADOWS_MAX: usize = 16;

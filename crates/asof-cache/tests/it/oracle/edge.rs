@@ -485,7 +485,8 @@ struct Arrived {
 
 /// The release that a read of the releases names.
 fn release_of(read: u64) -> u64 {
-    if read == folded_value(None) { 0 } else { read - 100 }
+    // With a rule off it may be no release at all, which is what the test is about.
+    if read == folded_value(None) { 0 } else { read.wrapping_sub(100) }
 }
 
 pub(crate) fn key(number: u64) -> String {
