@@ -64,10 +64,12 @@ async fn a_lost_context_taints_all_that_the_service_executes() {
 
 #[tokio::test]
 async fn a_call_after_the_answer_drops_it_with_all_above_and_quarantines_the_route() {
-    let front = Service::new("front", |asked: Asked| async move {
-        text(asked.get("late", "/").await.text)
-    })
-    .await;
+    let front =
+        Service::new(
+            "front",
+            |asked: Asked| async move { text(asked.get("late", "/").await.text) },
+        )
+        .await;
     let late = Service::new("late", |asked: Asked| async move {
         let read = asked.read("begun").await;
         let after = asked.clone();
@@ -85,7 +87,8 @@ async fn a_call_after_the_answer_drops_it_with_all_above_and_quarantines_the_rou
         world.admin(Method::GET, "/report").await.text.contains("called out after")
     })
     .await;
-    (front.executed(), late.executed());
+    front.executed();
+    late.executed();
     let got = world.get("/").await;
     assert_eq!(got.outcome(), "asof; fwd=miss; detail=unstorable-no-validity");
     assert_eq!((front.executed(), late.executed()), (1, 1));
@@ -140,7 +143,7 @@ async fn a_context_that_is_not_the_one_given_is_none() {
     let overwritten: fn(&str) -> HeaderMap = |given| {
         let mut headers = HeaderMap::new();
         headers.insert("asof-context", HeaderValue::try_from(given).unwrap());
-        let other = format!("asof={}", given.replace(|digit: char| digit == '0', "1"));
+        let other = format!("asof={}", given.replace('0', "1"));
         headers.insert("baggage", HeaderValue::try_from(other).unwrap());
         headers
     };
