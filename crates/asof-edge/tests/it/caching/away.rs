@@ -50,7 +50,7 @@ async fn a_lost_store_freezes_the_moment_for_a_while_and_then_refuses() {
     let other = world.get("/b").await;
     assert_ne!(other.text, "[404]", "{other:?}");
     assert!(!other.outcome().contains("stored"), "{other:?}");
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     let refused = world.get("/a").await;
     assert_eq!(refused.status.as_u16(), 503, "{refused:?}");
     assert!(refused.text.contains("\"Unavailable\""), "{refused:?}");
@@ -129,10 +129,9 @@ async fn a_route_may_pass_or_refuse_while_its_store_is_lost() {
 /// Nobody is shown the default of a setting because the store is away.
 #[tokio::test]
 async fn a_state_value_that_cannot_be_found_out_is_not_the_default() {
-    let page = Service::new("page", |asked: Asked| async move {
-        text(asked.header("asof-state-theme"))
-    })
-    .await;
+    let page =
+        Service::new("page", |asked: Asked| async move { text(asked.header("asof-state-theme")) })
+            .await;
     let theme = "[state.theme]\ndefault = 'light'\nstore = 'main'\n\
                  from = [{ cookie = 'sid' }, { lookup = 'goods', field = 'theme' }]\n";
     let more = on("page", "constant = true\nstate = ['theme']") + theme;
