@@ -7,12 +7,11 @@ use asof_cache::{Arrival, Bypass, Call as CacheCall, CallId, Line, Observed, Slo
 use http::{HeaderMap, Method, Request, Response};
 
 use super::context::{Carried, carried};
-use super::ingress::{answer, bounded};
+use super::ingress::{answer, bounded, bypass};
 use super::origin::Read;
-use super::root::Root;
-use super::{Inner, canonical, reply};
+use super::{Inner, Run, canonical, moment, reply};
 use crate::body::Body;
-use crate::config::{Mode, ServiceName, StoreName};
+use crate::config::{ServiceName, StoreName};
 use crate::engine::{Answer, Call, Outcome};
 use crate::headers;
 use crate::problem::{Problem, ProblemKind};
@@ -23,7 +22,7 @@ struct Parent {
     id: CallId,
     slot: Slot,
     line: Option<Arc<Line>>,
-    root: Arc<Root>,
+    run: Run,
     depth: u32,
 }
 
@@ -73,9 +72,9 @@ impl Inner {
         };
         match self.cache.arrive(token.call, token.nonce, from.as_str()) {
             Arrival::Input { slot, line, .. } => {
-                let running = self.running().get(&token.call).cloned();
-                let (root, depth) = running?;
-                Some(Parent { id: token.call, slot, line, root, depth: depth + 1 })
+                let run = self.running().get(&token.call).cloned()?;
+                let depth = run.depth + 1;
+                Some(Parent { id: token.call, slot, line, run, depth })
             }
             Arrival::Late(stored) => {
                 self.metrics.late.inc();
@@ -116,34 +115,44 @@ impl Inner {
         self: &Arc<Self>,
         parent: &Parent,
         name: &ServiceName,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Result<Answer, Problem> {
-        let root = &parent.root;
+        let root = &parent.run.root;
         let known =
             root.routes.find(name.as_str(), request.method(), request.uri().path()).cloned();
-        let Some(known) = known.filter(|known| known.route.mode != Mode::Off) else {
-            let why = if may_write(request.method()) {
-                Unstorable::Write
-            } else {
-                Unstorable::NoValidity
-            };
-            self.cache.taint(parent.id, why);
-            headers::strip_context(request.headers_mut());
-            request.headers_mut().remove(http::header::HOST);
-            let mut response = self.pass(root, name, request, why, parent.depth).await?;
-            headers::strip_context(response.headers_mut());
-            self.metrics.count(name.as_str(), Bypass::RouteOff.as_str());
-            return Ok(answer(response, Bypass::RouteOff.as_str()));
+        let known = match bypass(known.as_ref(), &request) {
+            Ok(known) => known,
+            Err(why) => return self.service_pass(parent, name, request, why).await,
         };
         let (parts, body) = request.into_parts();
         let body = bounded(body, root.plan.limits.body_bytes).await?;
-        let (state, _) = self.states(root, &known.route.state).await;
-        let call = canonical::call(&known, &parts.method, &parts.uri, &parts.headers, state, body);
+        let (state, _) = self.states(root, &known.route.state).await?;
+        let call = canonical::call(known, &parts.method, &parts.uri, &parts.headers, state, body);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
         self.settle(parent, call, served.fact.clone());
         let outcome = served.outcome.as_str();
         self.metrics.count(name.as_str(), outcome);
         Ok(answer(headless(&parts.method, reply::inward(served)), outcome))
+    }
+
+    /// What is not cached goes to the service as it is, and its caller is not kept.
+    async fn service_pass(
+        self: &Arc<Self>,
+        parent: &Parent,
+        name: &ServiceName,
+        mut request: Request<Body>,
+        bypass: Bypass,
+    ) -> Result<Answer, Problem> {
+        let writes = may_write(request.method());
+        let why = if writes { Unstorable::Write } else { Unstorable::NoValidity };
+        self.cache.taint(parent.id, why);
+        headers::strip_context(request.headers_mut());
+        request.headers_mut().remove(http::header::HOST);
+        let root = &parent.run.root;
+        let mut response = self.pass(root, name, request, why, parent.depth).await?;
+        headers::strip_context(response.headers_mut());
+        self.metrics.count(name.as_str(), bypass.as_str());
+        Ok(answer(response, bypass.as_str()))
     }
 
     async fn store_call(
@@ -152,20 +161,21 @@ impl Inner {
         name: &StoreName,
         request: Request<Body>,
     ) -> Result<Answer, Problem> {
-        let root = &parent.root;
-        if !root.epochs.contains_key(name) {
+        let root = &parent.run.root;
+        if !parent.run.declares(name) {
             self.cache.taint(parent.id, Unstorable::UndeclaredStore);
-            let detail =
-                format!("the route that this request came by does not declare the store `{name}`");
+            let detail = format!(
+                "the store `{name}` is not declared by the route that reads it, or by that of the \
+                 client's request"
+            );
             return Err(Problem::new(ProblemKind::Forbidden, detail));
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let query = uri.query().unwrap_or_default();
-        let reads = matches!(method, Method::GET | Method::HEAD);
-        let moment = request.headers().contains_key(&wire::AS_OF)
+        let named = request.headers().contains_key(&wire::AS_OF)
             || request.headers().contains_key(&wire::ACCEPT_DATETIME);
-        if !reads || moment || Read::of(uri.path(), query).is_none() {
-            return self.store_pass(parent, name, request, reads).await;
+        if may_write(&method) || named || Read::of(uri.path(), query).is_none() {
+            return self.store_pass(parent, name, request).await;
         }
         let call = canonical::read(name.as_str(), uri.path(), query);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
@@ -181,11 +191,17 @@ impl Inner {
         parent: &Parent,
         name: &StoreName,
         mut request: Request<Body>,
-        reads: bool,
     ) -> Result<Answer, Problem> {
-        let root = &parent.root;
+        let root = &parent.run.root;
+        let path = request.uri().path();
+        let reads = moment::reads(request.method(), path);
+        // The store's own affairs, such as its time or its feed, are of no moment.
+        let of_a_moment = path.starts_with("/v1/spaces/") || path == "/v1/read";
         let why = if reads { Unstorable::NoValidity } else { Unstorable::Write };
         self.cache.taint(parent.id, why);
+        if reads && of_a_moment {
+            moment::hold(&mut request, root.at)?;
+        }
         let headers = request.headers_mut();
         headers::strip_context(headers);
         headers.remove(http::header::HOST);
@@ -194,9 +210,12 @@ impl Inner {
             self.forwarder.forward(&target, request).await.map_err(|error| error.problem())?;
         if let Some(token) = response.headers().get(&wire::ASOF_TOKEN) {
             let token = token.to_str().ok().and_then(|text| text.parse().ok());
-            token.into_iter().for_each(|token| root.wrote(token));
+            if let Some(token) = token {
+                root.wrote(token);
+            }
         }
         headers::strip_context(response.headers_mut());
+        moment::forget(response.headers_mut());
         self.metrics.count(name.as_str(), Bypass::Method.as_str());
         Ok(answer(response, Bypass::Method.as_str()))
     }

@@ -69,7 +69,7 @@ impl Inner {
             Gathered::Refused(problem) => return Err(problem),
             Gathered::Pass => return Err(malformed("a store of the route is lost")),
         };
-        let (state, _) = self.states(&root, &known.route.state).await;
+        let (state, _) = self.states(&root, &known.route.state).await?;
         let call = canonical::call(known, &Method::GET, &uri, &headers, state, bytes::Bytes::new());
         let asked = parameter(query, "as_of").and_then(|text| text.parse().ok());
         let at = asked.unwrap_or(root.at);

@@ -29,6 +29,13 @@ impl Inner {
         let (asked, uri) = (call.request.headers(), call.request.uri());
         let root = match self.gather(&call.plan, known.as_ref(), asked, uri).await {
             Gathered::Root(root) => root,
+            // A route that is off has nothing to do with stores, and so not with their loss.
+            Gathered::Refused(problem)
+                if problem.kind == ProblemKind::Unavailable
+                    && known.as_ref().is_none_or(|known| known.route.mode == Mode::Off) =>
+            {
+                return self.without(call, Bypass::StoreAway).await;
+            }
             Gathered::Refused(problem) => return refused(&problem),
             Gathered::Pass => return self.without(call, Bypass::StoreAway).await,
         };
@@ -55,7 +62,10 @@ impl Inner {
             Ok(body) => body,
             Err(problem) => return refused(&problem),
         };
-        let (state, validities) = self.states(root, &known.route.state).await;
+        let (state, validities) = match self.states(root, &known.route.state).await {
+            Ok(states) => states,
+            Err(problem) => return refused(&problem),
+        };
         let asked = canonical::call(known, &parts.method, &parts.uri, &parts.headers, state, body);
         let served = self.serve(root, asked, None, call.depth).await;
         // What the client is told holds only while its settings are what they are.
@@ -114,7 +124,7 @@ impl Inner {
 }
 
 /// The route that answers, or why none does.
-fn bypass<'k>(
+pub(crate) fn bypass<'k>(
     known: Option<&'k Arc<Known>>,
     request: &Request<Body>,
 ) -> Result<&'k Arc<Known>, Bypass> {

@@ -13,6 +13,7 @@ mod execute;
 mod explain;
 mod figures;
 mod ingress;
+mod moment;
 mod origin;
 mod reply;
 mod report;
@@ -38,10 +39,10 @@ use tokio::sync::Semaphore;
 
 use self::figures::Figures;
 use self::root::Root;
-use self::routes::Routes;
+use self::routes::{Known, Routes};
 use self::stores::Stores;
 use crate::body::{Body, BodyError};
-use crate::config::{Auth, Plan, StateSource};
+use crate::config::{Auth, Plan, StateSource, StoreName};
 use crate::engine::{Answer, Call, Engine, Origin};
 use crate::limits;
 use crate::target::Target;
@@ -62,10 +63,29 @@ pub(crate) struct Inner {
     stores: Stores,
     routes: ArcSwap<Routes>,
     plan: ArcSwap<Option<Arc<Plan>>>,
-    /// The tree that each execution under way belongs to, and how deep in it.
-    running: Mutex<HashMap<CallId, (Arc<Root>, u32)>>,
+    /// The executions under way.
+    running: Mutex<HashMap<CallId, Run>>,
     shadows: Arc<Semaphore>,
     metrics: Figures,
+}
+
+/// What an execution under way belongs to.
+#[derive(Clone, Debug)]
+struct Run {
+    /// The tree.
+    root: Arc<Root>,
+    /// Its route, if it has one.
+    known: Option<Arc<Known>>,
+    /// How deep in the tree it is.
+    depth: u32,
+}
+
+impl Run {
+    /// Whether it may read the store.
+    fn declares(&self, store: &StoreName) -> bool {
+        let declared = self.known.as_ref().is_none_or(|known| known.route.stores.contains(store));
+        declared && self.root.epochs.contains_key(store)
+    }
 }
 
 impl Caching {
@@ -138,8 +158,8 @@ impl Engine for Caching {
         let Some(plan) = plan.as_ref() else { return Err("no configuration yet".to_owned()) };
         let silent =
             |name: &str| self.0.stores.get(name).is_none_or(|store| store.view.borrow().is_none());
-        let missing: Vec<&str> =
-            plan.stores.keys().map(|name| name.as_str()).filter(|name| silent(name)).collect();
+        let names = plan.stores.keys().map(StoreName::as_str);
+        let missing: Vec<&str> = names.filter(|name| silent(name)).collect();
         if missing.is_empty() {
             Ok(())
         } else {
@@ -157,13 +177,13 @@ impl Engine for Caching {
 }
 
 impl Inner {
-    /// Remembers to which tree an execution belongs, until the guard is dropped.
-    fn run(self: &Arc<Self>, id: CallId, root: &Arc<Root>, depth: u32) -> RunningGuard {
-        self.running().insert(id, (Arc::clone(root), depth));
+    /// Remembers what an execution belongs to, until the guard is dropped.
+    fn run(self: &Arc<Self>, id: CallId, run: Run) -> RunningGuard {
+        self.running().insert(id, run);
         RunningGuard { inner: Arc::downgrade(self), id }
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, (Arc<Root>, u32)>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, Run>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

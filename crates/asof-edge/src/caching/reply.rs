@@ -72,6 +72,9 @@ pub(crate) fn describe(
     if let Some(frozen) = root.frozen {
         put(&header::AGE, &frozen.as_secs().to_string());
     }
+    if root.capped {
+        put(&wire::AS_OF_CAPPED, "true");
+    }
     if let Some(token) = root.written() {
         put(&wire::ASOF_TOKEN, &token.to_string());
     }

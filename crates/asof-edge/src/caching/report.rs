@@ -142,7 +142,9 @@ impl Inner {
         if touched.is_empty() {
             return malformed("no route has this name: /report lists them");
         }
-        touched.iter().for_each(|known| act(known));
+        for known in &touched {
+            act(known);
+        }
         json(&touched.iter().map(|known| route_report(known)).collect::<Vec<_>>())
     }
 }

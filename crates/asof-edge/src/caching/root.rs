@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use asof_api::{SessionToken, headers as wire};
 use asof_time::{Epoch, Timestamp, Validity};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::routes::{Known, Routes};
@@ -29,11 +29,16 @@ pub(crate) struct Root {
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     /// For how long the moment has been frozen, where a store is lost.
     pub(crate) frozen: Option<core::time::Duration>,
+    /// Whether the moment is before the session's last write, since the cap is.
+    pub(crate) capped: bool,
     sources: BTreeMap<StateName, Option<String>>,
     states: Mutex<HashMap<StateName, Resolved>>,
     /// The newest write below the request, for its writer's next one.
     wrote: Mutex<Option<SessionToken>>,
 }
+
+/// State values by name, and where each of them is that.
+type States = (Vec<(Box<str>, Box<str>)>, Vec<Option<Validity>>);
 
 /// A state value, and where it is that. `None` where nothing can be said.
 pub(crate) type Resolved = (Arc<str>, Option<Validity>);
@@ -48,14 +53,15 @@ pub(crate) enum Gathered {
 }
 
 /// The moment of a request.
-struct At {
+struct Moment {
     at: Timestamp,
     epochs: BTreeMap<StoreName, Epoch>,
     frozen: Option<core::time::Duration>,
+    capped: bool,
 }
 
 enum Sought {
-    At(At),
+    At(Moment),
     Pass,
     Refused(Problem),
 }
@@ -105,6 +111,7 @@ impl Inner {
             traceparent: traceparent.unwrap_or_else(|| crate::engine::traceparent(&*self.random)),
             epochs: moment.epochs,
             frozen: moment.frozen,
+            capped: moment.capped,
             sources: sources.collect(),
             states: Mutex::default(),
             wrote: Mutex::default(),
@@ -189,7 +196,11 @@ impl Inner {
                 ProblemKind::BelowFloor,
                 format!("as-of `{asked}` is below floor=`{earliest}`"),
             ),
-            asked => Sought::At(At { at: asked.unwrap_or(at), epochs, frozen }),
+            asked => {
+                let own = |token: &SessionToken| epochs.values().any(|epoch| *epoch == token.epoch);
+                let capped = asked.is_none() && floor.filter(own).is_some_and(|own| at < own.at);
+                Sought::At(Moment { at: asked.unwrap_or(at), epochs, frozen, capped })
+            }
         }
     }
 
@@ -227,32 +238,36 @@ impl Inner {
         self: &Arc<Self>,
         root: &Arc<Root>,
         names: &[StateName],
-    ) -> (Vec<(Box<str>, Box<str>)>, Vec<Option<Validity>>) {
+    ) -> Result<States, Problem> {
         let (mut values, mut validities) = (Vec::new(), Vec::new());
         let mut names: Vec<&StateName> = names.iter().collect();
         names.sort();
         for name in names {
-            let (value, validity) = self.state(root, name).await;
+            let (value, validity) = self.state(root, name).await?;
             values.push((name.as_str().into(), (*value).into()));
             validities.push(validity);
         }
-        (values, validities)
+        Ok((values, validities))
     }
 
-    async fn state(self: &Arc<Self>, root: &Arc<Root>, name: &StateName) -> Resolved {
+    async fn state(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        name: &StateName,
+    ) -> Result<Resolved, Problem> {
         let known = |root: &Root| {
             let states = root.states.lock().unwrap_or_else(PoisonError::into_inner);
             states.get(name).cloned()
         };
         if let Some(resolved) = known(root) {
-            return resolved;
+            return Ok(resolved);
         }
-        let Some(state) = root.plan.states.get(name) else { return ("".into(), None) };
+        let Some(state) = root.plan.states.get(name) else { return Ok(("".into(), None)) };
         let start = root.sources.get(name).cloned().flatten();
-        let resolved = self.look_up(root, state, start).await;
+        let resolved = self.look_up(root, state, start).await?;
         let mut states = root.states.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever was first is right for the whole tree, though both must have found the same.
-        states.entry(name.clone()).or_insert(resolved).clone()
+        Ok(states.entry(name.clone()).or_insert(resolved).clone())
     }
 
     async fn look_up(
@@ -260,7 +275,7 @@ impl Inner {
         root: &Arc<Root>,
         state: &State,
         start: Option<String>,
-    ) -> Resolved {
+    ) -> Result<Resolved, Problem> {
         let mut validity = Some(asof_cache::always());
         let mut value = start;
         for lookup in &state.lookups {
@@ -270,17 +285,24 @@ impl Inner {
             let served = self.serve(root, read, None, 0).await;
             let fact = served.fact.as_ref().ok();
             validity = validity.and_then(|known| known.intersect(fact?.validity));
-            value = served.content().filter(|content| content.status().is_success()).and_then(
-                |content| {
-                    let object: serde_json::Value = serde_json::from_slice(content.body()).ok()?;
-                    text(object.get(&lookup.field)?)
-                },
-            );
+            // Only what is known to be absent is the default: nobody is shown that of an outage.
+            let content = match served.content() {
+                Some(content) if content.status().is_success() => Some(content),
+                Some(content) if content.status() == StatusCode::NOT_FOUND => None,
+                _ => {
+                    let detail = format!("the store cannot say what is in `{}` now", lookup.space);
+                    return Err(Problem::new(ProblemKind::Unavailable, detail));
+                }
+            };
+            value = content.and_then(|content| {
+                let object: serde_json::Value = serde_json::from_slice(content.body()).ok()?;
+                text(object.get(&lookup.field)?)
+            });
         }
         let allowed =
             |value: &String| state.values.as_ref().is_none_or(|values| values.contains(value));
         let value = value.filter(allowed).unwrap_or_else(|| state.default.clone());
-        (value.into(), validity)
+        Ok((value.into(), validity))
     }
 }
 

@@ -63,8 +63,11 @@ async fn state_is_found_by_a_chain_of_look_ups() {
 #[tokio::test]
 async fn a_nested_call_may_use_only_the_state_that_its_parent_declares() {
     let front =
-        Service::new("front", |asked: Asked| async move { text(asked.get("page", "/").await.text) })
-            .await;
+        Service::new(
+            "front",
+            |asked: Asked| async move { text(asked.get("page", "/").await.text) },
+        )
+        .await;
     for (declared, wanted) in [
         ("", "asof; fwd=miss; detail=unstorable-undeclared-state"),
         ("state = ['theme']", "asof; fwd=miss; stored"),
@@ -79,13 +82,17 @@ async fn a_nested_call_may_use_only_the_state_that_its_parent_declares() {
 #[tokio::test]
 async fn a_store_that_is_not_declared_is_refused_and_taints() {
     let front =
-        Service::new("front", |asked: Asked| async move { text(asked.get("page", "/").await.text) })
-            .await;
+        Service::new(
+            "front",
+            |asked: Asked| async move { text(asked.get("page", "/").await.text) },
+        )
+        .await;
     let page = Service::new("page", |asked: Asked| async move { text(asked.read("begun").await) });
     let page = page.await;
     // Whether the route of the client or that of the reader does not declare it.
-    for (of_front, of_page) in [("stores = []", ""), ("", "stores = []")] {
-        let more = on("front", of_front) + &on("page", of_page);
+    for (of_front, of_page) in [("stores = ['other']", ""), ("", "stores = ['other']")] {
+        let other = "[stores.other]\nurl = 'http://STORE'\n";
+        let more = on("front", of_front) + &on("page", of_page) + other;
         let world = World::start(&[&front, &page], &more).await;
         for _ in 0..2 {
             let got = world.get("/").await;
@@ -100,10 +107,9 @@ async fn a_store_that_is_not_declared_is_refused_and_taints() {
 #[tokio::test]
 async fn an_answer_without_inputs_is_kept_only_where_the_route_is_constant() {
     let page = Service::new("page", |_| async { text("always") }).await;
-    for (declared, outcome) in [
-        ("", "asof; fwd=miss; detail=unstorable-no-inputs"),
-        ("constant = true", "asof; hit"),
-    ] {
+    for (declared, outcome) in
+        [("", "asof; fwd=miss; detail=unstorable-no-inputs"), ("constant = true", "asof; hit")]
+    {
         let world = World::start(&[&page], &on("page", declared)).await;
         world.get("/").await;
         world.put("unrelated", "x").await;
@@ -174,8 +180,17 @@ async fn clocked() -> Service {
             for name in headers.keys().map(http::HeaderName::as_str) {
                 let harmless = matches!(
                     name,
-                    "host" | "asof-context" | "asof-depth" | "baggage" | "traceparent" | "via"
-                        | "content-type" | "content-length" | "etag" | "forwarded" | "accept"
+                    "host"
+                        | "asof-context"
+                        | "asof-depth"
+                        | "baggage"
+                        | "traceparent"
+                        | "via"
+                        | "content-type"
+                        | "content-length"
+                        | "etag"
+                        | "forwarded"
+                        | "accept"
                 );
                 if !harmless {
                     lines.push(format!("{whose} {name}={}", headers[name].to_str().unwrap()));
@@ -211,7 +226,8 @@ async fn the_moment_does_not_leak_to_services_that_do_not_declare_time() {
         ("x-time", "now"),
     ];
     let got = world.get_with("/", &asked).await;
-    let told = got.text.lines().filter(|line| !line.starts_with("etag") && !line.starts_with("page"));
+    let told =
+        got.text.lines().filter(|line| !line.starts_with("etag") && !line.starts_with("page"));
     assert_eq!(told.collect::<Vec<_>>(), Vec::<&str>::new());
     for time in ["as_of", "from", "through", "until", "effective", "commit"] {
         assert!(!got.text.contains(&format!("\"{time}\"")), "{}", got.text);

@@ -97,7 +97,8 @@ async fn lowering_the_cap_executes_nothing_that_is_held_and_shows_the_old_state(
     for key in &keys {
         assert_eq!(world.get_after(&token, &format!("/{key}")).await.text, "bad!");
     }
-    (page.executed(), part.executed());
+    page.executed();
+    part.executed();
     world.cap(Some(&then)).await;
     eventually(|| async { world.now("/k0").await == then }).await;
     for key in &keys {
@@ -165,8 +166,7 @@ async fn a_page_is_never_torn_while_writes_go_on() {
     .await;
     let part =
         Service::new("part", |asked: Asked| async move { text(asked.read("right").await) }).await;
-    let world =
-        Arc::new(World::start(&[&page, &part], &(on("page", "") + &on("part", ""))).await);
+    let world = Arc::new(World::start(&[&page, &part], &(on("page", "") + &on("part", ""))).await);
     let stop = Arc::new(AtomicBool::new(false));
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..2 {
@@ -206,9 +206,7 @@ async fn a_page_is_never_torn_while_writes_go_on() {
 }
 
 async fn commit(world: &World, value: &str) {
-    let write = |key| {
-        format!("{{\"space\":\"goods\",\"key\":\"{key}\",\"value\":\"{value}\"}}")
-    };
+    let write = |key| format!("{{\"space\":\"goods\",\"key\":\"{key}\",\"value\":\"{value}\"}}");
     let body = format!("{{\"writes\":[{},{}]}}", write("left"), write("right"));
     let request = Request::post(format!("http://{}/v1/commits", world.store));
     let request = request.header("content-type", "application/json");

@@ -48,8 +48,11 @@ async fn a_service_that_answers_otherwise_each_time_is_found_while_it_is_observe
 #[tokio::test]
 async fn the_shadow_finds_it_where_it_is_served_and_drops_what_was_made_of_it() {
     let front =
-        Service::new("front", |asked: Asked| async move { text(asked.get("page", "/").await.text) })
-            .await;
+        Service::new(
+            "front",
+            |asked: Asked| async move { text(asked.get("page", "/").await.text) },
+        )
+        .await;
     let page = counting("page").await;
     let route = on("page", "").replace("shadow = 0.0", "shadow = 1.0");
     let world = World::start(&[&front, &page], &(on("front", "") + &route)).await;

@@ -1,5 +1,6 @@
 //! A store, services that a test writes, and an edge that caches in front of and between them.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -155,7 +156,8 @@ impl Service {
                 let (parts, body) = request.into_parts();
                 let body = body.collect().await.unwrap().to_bytes();
                 let path = parts.uri.path_and_query().unwrap().as_str().to_owned();
-                let (method, headers, egress) = (parts.method, parts.headers, own.lock().unwrap().unwrap());
+                let (method, headers, egress) =
+                    (parts.method, parts.headers, own.lock().unwrap().unwrap());
                 answer(Asked { method, path, headers, body, egress, http }).await
             }
         })
@@ -242,7 +244,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A store, `services` behind an edge, the first of them for clients. `more` is configuration.
+    /// A store, `services` behind an edge, the first of them for clients. `more` is configuration,
+    /// in which STORE is the address of the store.
     pub(crate) async fn start(services: &[&Service], more: &str) -> Self {
         Self::start_with(services, "", more).await
     }
@@ -256,21 +259,22 @@ impl World {
         put(&http, store, "begun", "yes").await;
         let mut text = format!(
             "[[ingress.rules]]\nservice = '{}'\n[stores.main]\nurl = 'http://{store}'\n{of_store}\n",
-            services[0].name
+            services.first().unwrap().name
         );
         for service in services {
             let Service { name, address, .. } = service;
-            text.push_str(&format!(
+            write!(
+                text,
                 "[services.{name}]\nupstreams = ['http://{address}']\negress = '127.0.0.1:0'\n"
-            ));
+            )
+            .unwrap();
         }
-        text.push_str(more);
+        text.push_str(&more.replace("STORE", &store.to_string()));
         let plan = crate::harness::plan(&text);
         let clock = Arc::new(AheadClock::default());
         let ((ingress, admin), stop) = edge(plan, services, Arc::clone(&clock)).await;
         let running = Mutex::new(Some(running));
-        let world =
-            Self { ingress, admin, store, http, clock, running, _stop_edge: stop, folder };
+        let world = Self { ingress, admin, store, http, clock, running, _stop_edge: stop, folder };
         world.ready().await;
         world
     }
@@ -306,14 +310,17 @@ impl World {
     /// Sets the cap, or clears it.
     pub(crate) async fn cap(&self, at: Option<&str>) {
         let uri = format!("http://{}/v1/cap", self.store);
-        let (method, at) = match at {
-            Some(at) => (Method::PUT, format!("\"at\":\"{at}\",")),
-            None => (Method::DELETE, String::new()),
+        let request = match at {
+            Some(at) => {
+                let body = format!("{{\"at\":\"{at}\",\"author\":\"me\",\"reason\":\"test\"}}");
+                Request::put(uri).header("content-type", "application/json").body(body)
+            }
+            None => Request::delete(uri)
+                .header("asof-author", "me")
+                .header("asof-reason", "test")
+                .body(String::new()),
         };
-        let body = format!("{{{at}\"author\":\"test\",\"reason\":\"test\"}}");
-        let request = Request::builder().method(method).uri(uri);
-        let request = request.header("content-type", "application/json");
-        let got = ask(&self.http, request.body(Full::new(body.into())).unwrap()).await;
+        let got = ask(&self.http, request.unwrap().map(|body| Full::new(body.into()))).await;
         assert!(got.status.is_success(), "{got:?}");
     }
 
@@ -394,7 +401,7 @@ async fn edge(
     .unwrap();
     let addresses = edge.addresses().clone();
     for service in services {
-        *service.egress.lock().unwrap() = Some(addresses.egress[service.name]);
+        *service.egress.lock().unwrap() = addresses.egress.get(service.name).copied();
     }
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(edge.run(async { drop(stopped.await) }));
