@@ -54,7 +54,11 @@ fn unit(bucket: Bucket, zone: &str, at: Timestamp) -> Option<(String, Validity)>
         Bucket::Minute => (down(Unit::Minute)?, 1.minute()),
     };
     let end = start.checked_add(span).ok()?;
-    let validity = Validity::until(moment(&start), moment(&end))?;
+    // The last unit ends after the last moment there is.
+    let validity = match moment(&end) {
+        Timestamp::MAX => Validity::through(moment(&start), Timestamp::MAX),
+        end => Validity::until(moment(&start), end),
+    }?;
     let text = start.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
     Some((text, validity)).filter(|(_, validity)| validity.contains(at))
 }
