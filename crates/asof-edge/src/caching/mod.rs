@@ -12,6 +12,7 @@ mod egress;
 mod execute;
 mod explain;
 mod figures;
+mod gauges;
 mod ingress;
 mod moment;
 mod origin;
@@ -38,6 +39,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
 use self::figures::Figures;
+use self::gauges::Gauges;
 use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
@@ -173,6 +175,7 @@ impl Engine for Caching {
 
     fn register(&self, registry: &mut Registry) {
         self.0.metrics.register(registry);
+        registry.register_collector(Box::new(Gauges(Arc::downgrade(&self.0))));
     }
 }
 
