@@ -121,11 +121,16 @@ impl Executions {
             if running.start.nonce != nonce {
                 return Arrival::Unknown;
             }
-            if *running.start.call.service != *service {
+            let leaked = *running.start.call.service != *service;
+            if leaked {
                 running.taint(Unstorable::LeakedContext);
             }
             let slot = running.reserve();
             let (at, line) = (running.start.at, running.start.line.clone());
+            if leaked {
+                // The call may as well be on behalf of something that this service executes.
+                self.taint_service(service);
+            }
             return Arrival::Input { slot, at, line };
         }
         match self.finished.get(&id) {

@@ -11,11 +11,11 @@ use http::Method;
 use crate::path::Target;
 use crate::{Client, Error, Request, Result};
 
-/// How often the server is asked to say that it is there.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often the server is asked to say that it is there, unless told otherwise.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Silence after which a connection is given up: several heartbeats late.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
+/// Heartbeats that may be late before a connection is given up.
+pub const HEARTBEATS_LATE_MAX: u32 = 4;
 
 /// The first pause before a new attempt; each further one is twice as long.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -43,6 +43,7 @@ pub struct Follow {
     client: Client,
     cursor: Cursor,
     spaces: Vec<String>,
+    heartbeat: Duration,
     pause: Pause,
     epoch: Option<EpochId>,
     stream: Option<Stream>,
@@ -69,17 +70,34 @@ impl Client {
     ///
     /// As a read; `BelowFloor` where the cursor lies below what is kept of the log.
     pub fn follow(&self, after: Cursor, spaces: Vec<String>, pause: Pause) -> Result<Follow> {
+        self.follow_closely(after, spaces, HEARTBEAT, pause)
+    }
+
+    /// As [`follow`](Self::follow), for whom a silence of [`HEARTBEAT`] is too long: the server
+    /// says every `heartbeat` that it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`follow`](Self::follow); `Invalid` where the server takes no such interval.
+    pub fn follow_closely(
+        &self,
+        after: Cursor,
+        spaces: Vec<String>,
+        heartbeat: Duration,
+        pause: Pause,
+    ) -> Result<Follow> {
         let mut follow = Follow {
             client: self.clone(),
             cursor: after,
             spaces,
+            heartbeat,
             pause,
             epoch: None,
             stream: None,
             attempts: 0,
             ended: false,
         };
-        follow.stream = Some(connect(self, &follow.cursor, &follow.spaces)?);
+        follow.stream = Some(follow.connect()?);
         Ok(follow)
     }
 }
@@ -90,13 +108,26 @@ impl Follow {
         &self.cursor
     }
 
+    fn connect(&self) -> Result<Stream> {
+        let spaces = (!self.spaces.is_empty()).then(|| self.spaces.join(","));
+        let target = Target::new("/v1/feed")
+            .query("after", &self.cursor)
+            .maybe("spaces", spaces)
+            .query("heartbeat", self.heartbeat.as_millis());
+        let mut request = Request::new(Method::GET, target.into_string());
+        request.silence_max = self.heartbeat.saturating_mul(HEARTBEATS_LATE_MAX);
+        Ok(BufReader::new(self.client.ok(request)?.body))
+    }
+
     /// The next message of the connection there is, or of a new one.
     fn attempt(&mut self) -> Result<FeedMessage> {
-        let stream = match &mut self.stream {
+        let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            none => none.insert(connect(&self.client, &self.cursor, &self.spaces)?),
+            None => self.connect()?,
         };
-        read_message(stream)
+        let message = read_message(&mut stream);
+        self.stream = Some(stream);
+        message
     }
 
     fn accept(&mut self, message: &FeedMessage) -> Result<()> {
@@ -155,17 +186,6 @@ impl Iterator for Follow {
         }
         None
     }
-}
-
-fn connect(client: &Client, after: &Cursor, spaces: &[String]) -> Result<Stream> {
-    let spaces = (!spaces.is_empty()).then(|| spaces.join(","));
-    let target = Target::new("/v1/feed")
-        .query("after", after)
-        .maybe("spaces", spaces)
-        .query("heartbeat", HEARTBEAT.as_millis());
-    let mut request = Request::new(Method::GET, target.into_string());
-    request.silence_max = SILENCE_MAX;
-    Ok(BufReader::new(client.ok(request)?.body))
 }
 
 /// A line, parsed. One without its end was cut off, however complete it looks.

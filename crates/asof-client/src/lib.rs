@@ -22,7 +22,7 @@ mod tests;
 pub use client::Client;
 pub use control::DryRun;
 pub use error::{Error, Origin, Result};
-pub use follow::{Follow, Pause};
+pub use follow::{Follow, HEARTBEAT, HEARTBEATS_LATE_MAX, Pause};
 pub use http_transport::HttpTransport;
 pub use reads::{Answer, Found, HistoryQuery, KeysQuery, Preview, ReadAt, Values};
 pub use tls::Trust;

@@ -133,6 +133,8 @@ pub(crate) const JUDGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of the text that names a version.
 pub(crate) const VERSION_LENGTH_MAX: usize = 128;
+/// How long a request waits for another's execution of the same call before it has its own.
+pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest shadow executions under way: beyond, hits are not compared.
 pub(crate) const SHADOWS_MAX: usize = 16;

@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
-    completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, get::Get,
-    history::History, import::ImportCommand, log::Log, ls::Ls, pin::PinCommand, put::Put,
-    restore::Restore, serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand,
-    verify::Verify,
+    completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, explain::Explain,
+    get::Get, history::History, import::ImportCommand, log::Log, ls::Ls, origin::OriginCommand,
+    pin::PinCommand, put::Put, restore::Restore, serve::Serve, space::SpaceCommand, time::Time,
+    token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -67,6 +67,7 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     Serve(Serve),
     Edge(Edge),
+    Explain(Explain),
     Get(Get),
     Ls(Ls),
     History(History),
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Pin(PinCommand),
     #[command(subcommand)]
     Token(TokenCommand),
+    #[command(subcommand)]
+    Origin(OriginCommand),
     Audit(Audit),
     Backup(Backup),
     Restore(Restore),

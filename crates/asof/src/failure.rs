@@ -14,7 +14,7 @@ use crate::output::Output;
 pub(crate) enum Exit {
     /// Done, or found.
     Done = 0,
-    /// The key is absent.
+    /// The key is absent, or a check did not pass.
     Absent = 1,
     /// The command line or its input is wrong.
     Usage = 2,

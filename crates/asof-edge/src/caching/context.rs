@@ -87,14 +87,18 @@ pub(crate) fn carried(headers: &HeaderMap) -> Carried {
         (name.trim() == MEMBER).then(|| rest.split(';').next().unwrap_or(rest).trim())
     });
     let mut tokens: Vec<Token> = Vec::new();
-    for token in plain.map(str::trim).chain(members).filter_map(|text| text.parse().ok()) {
-        if !tokens.contains(&token) {
-            tokens.push(token);
+    let mut torn = false;
+    for text in plain.map(str::trim).chain(members) {
+        match text.parse() {
+            Ok(token) if !tokens.contains(&token) => tokens.push(token),
+            Ok(_) => {}
+            Err(NoToken) => torn = true,
         }
     }
     match *tokens.as_slice() {
         [] => Carried::Nothing,
-        [token] => Carried::Token(token),
+        // Where one of two was overwritten, the other may be what somebody else left behind.
+        [token] if !torn => Carried::Token(token),
         _ => Carried::Several(tokens),
     }
 }

@@ -6,13 +6,13 @@ use asof_api::headers as wire;
 use asof_cache::{Arrival, Bypass, Call as CacheCall, CallId, Line, Observed, Slot, Unstorable};
 use http::{HeaderMap, Method, Request, Response};
 
+use super::auth::Identity;
 use super::context::{Carried, carried};
-use super::ingress::{answer, bounded};
+use super::ingress::{answer, bounded, bypass};
 use super::origin::Read;
-use super::root::Root;
-use super::{Inner, canonical, reply};
+use super::{Inner, Run, canonical, hold, reply};
 use crate::body::Body;
-use crate::config::{Mode, ServiceName, StoreName};
+use crate::config::{ServiceName, StoreName};
 use crate::engine::{Answer, Call, Outcome};
 use crate::headers;
 use crate::problem::{Problem, ProblemKind};
@@ -23,7 +23,7 @@ struct Parent {
     id: CallId,
     slot: Slot,
     line: Option<Arc<Line>>,
-    root: Arc<Root>,
+    run: Run,
     depth: u32,
 }
 
@@ -73,9 +73,9 @@ impl Inner {
         };
         match self.cache.arrive(token.call, token.nonce, from.as_str()) {
             Arrival::Input { slot, line, .. } => {
-                let running = self.running().get(&token.call).cloned();
-                let (root, depth) = running?;
-                Some(Parent { id: token.call, slot, line, root, depth: depth + 1 })
+                let run = self.running().get(&token.call).cloned()?;
+                let depth = run.depth + 1;
+                Some(Parent { id: token.call, slot, line, run, depth })
             }
             Arrival::Late(stored) => {
                 self.metrics.late.inc();
@@ -116,27 +116,17 @@ impl Inner {
         self: &Arc<Self>,
         parent: &Parent,
         name: &ServiceName,
-        mut request: Request<Body>,
+        request: Request<Body>,
     ) -> Result<Answer, Problem> {
-        let root = &parent.root;
+        let root = &parent.run.root;
         // The release is read first, so that it is also looked at first when all of this is
         // verified: where it is another, nobody asks the old one anything.
         let behind = root.plan.releases.as_ref().and_then(|_| self.cache.reserve(parent.id));
         let known =
             root.routes.find(name.as_str(), request.method(), request.uri().path()).cloned();
-        let Some(known) = known.filter(|known| known.route.mode != Mode::Off) else {
-            let why = if may_write(request.method()) {
-                Unstorable::Write
-            } else {
-                Unstorable::NoValidity
-            };
-            self.cache.taint(parent.id, why);
-            headers::strip_context(request.headers_mut());
-            request.headers_mut().remove(http::header::HOST);
-            let mut response = self.pass(root, name, request, why, parent.depth).await?;
-            headers::strip_context(response.headers_mut());
-            self.metrics.count(name.as_str(), Bypass::RouteOff.as_str());
-            return Ok(answer(response, Bypass::RouteOff.as_str()));
+        let known = match bypass(known.as_ref(), &request, &Identity::default()) {
+            Ok(known) => known,
+            Err(why) => return self.service_pass(parent, name, request, why).await,
         };
         let (parts, body) = request.into_parts();
         let body = bounded(body, root.plan.limits.body_bytes).await?;
@@ -146,9 +136,9 @@ impl Inner {
             self.cache.settle(parent.id, slot, &input);
             slot = behind.unwrap_or(slot);
         }
-        let (state, _) = self.states(root, &known.route.state).await;
+        let (state, _) = self.states(root, &known.route.state).await?;
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
-        let call = canonical::call(&known, method, uri, headers, state, release.text, body);
+        let call = canonical::call(known, method, uri, headers, state, release.text, body);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
         let observed = Observed { key: call.key(), call, fact: served.fact.clone() };
         self.cache.settle(parent.id, slot, &observed);
@@ -157,26 +147,47 @@ impl Inner {
         Ok(answer(headless(&parts.method, reply::inward(served)), outcome))
     }
 
+    /// What is not cached goes to the service as it is, and its caller is not kept.
+    async fn service_pass(
+        self: &Arc<Self>,
+        parent: &Parent,
+        name: &ServiceName,
+        mut request: Request<Body>,
+        bypass: Bypass,
+    ) -> Result<Answer, Problem> {
+        let writes = may_write(request.method());
+        let why = if writes { Unstorable::Write } else { Unstorable::NoValidity };
+        self.cache.taint(parent.id, why);
+        headers::strip_context(request.headers_mut());
+        request.headers_mut().remove(http::header::HOST);
+        let root = &parent.run.root;
+        let mut response = self.pass(root, name, request, why, parent.depth).await?;
+        headers::strip_context(response.headers_mut());
+        self.metrics.count(name.as_str(), bypass.as_str());
+        Ok(answer(response, bypass.as_str()))
+    }
+
     async fn store_call(
         self: &Arc<Self>,
         parent: &Parent,
         name: &StoreName,
         request: Request<Body>,
     ) -> Result<Answer, Problem> {
-        let root = &parent.root;
-        if !root.declares(name) {
+        let root = &parent.run.root;
+        if !parent.run.declares(name) {
             self.cache.taint(parent.id, Unstorable::UndeclaredStore);
-            let detail =
-                format!("the route that this request came by does not declare the store `{name}`");
+            let detail = format!(
+                "the store `{name}` is not declared by the route that reads it, or by that of the \
+                 client's request"
+            );
             return Err(Problem::new(ProblemKind::Forbidden, detail));
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let query = uri.query().unwrap_or_default();
-        let reads = matches!(method, Method::GET | Method::HEAD);
-        let moment = request.headers().contains_key(&wire::AS_OF)
+        let named = request.headers().contains_key(&wire::AS_OF)
             || request.headers().contains_key(&wire::ACCEPT_DATETIME);
-        if !reads || moment || Read::of(uri.path(), query).is_none() {
-            return self.store_pass(parent, name, request, reads).await;
+        if may_write(&method) || named || Read::of(uri.path(), query).is_none() {
+            return self.store_pass(parent, name, request).await;
         }
         let call = canonical::read(name.as_str(), uri.path(), query);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
@@ -192,11 +203,17 @@ impl Inner {
         parent: &Parent,
         name: &StoreName,
         mut request: Request<Body>,
-        reads: bool,
     ) -> Result<Answer, Problem> {
-        let root = &parent.root;
+        let root = &parent.run.root;
+        let path = request.uri().path();
+        let reads = hold::reads(request.method(), path);
+        // The store's own affairs, such as its time or its feed, are of no moment.
+        let of_a_moment = path.starts_with("/v1/spaces/") || path == "/v1/read";
         let why = if reads { Unstorable::NoValidity } else { Unstorable::Write };
         self.cache.taint(parent.id, why);
+        if reads && of_a_moment {
+            hold::hold(&mut request, root.at)?;
+        }
         let headers = request.headers_mut();
         headers::strip_context(headers);
         headers.remove(http::header::HOST);
@@ -210,6 +227,7 @@ impl Inner {
             }
         }
         headers::strip_context(response.headers_mut());
+        hold::forget(response.headers_mut());
         self.metrics.count(name.as_str(), Bypass::Method.as_str());
         Ok(answer(response, Bypass::Method.as_str()))
     }

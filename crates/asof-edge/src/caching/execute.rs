@@ -15,12 +15,13 @@ use super::context::Token;
 use super::root::Root;
 use super::routes::Known;
 use super::serve::{Reply, Served};
-use super::{Inner, RunningGuard};
+use super::{Inner, Run, RunningGuard};
 use crate::body::Body;
 use crate::config::{ServiceName, TimeInput};
 use crate::headers;
 use crate::problem::{Problem, ProblemKind};
 use crate::target::Target;
+use crate::upstream::EndsWithConnection;
 
 /// The stem of the headers that carry state values.
 const STATE_STEM: &str = "asof-state-";
@@ -59,7 +60,8 @@ impl Inner {
             Ok(shown) => shown,
             Err(problem) => return Served::problem(problem, Unstorable::NoValidity),
         };
-        let begun = self.begin(root, call, known.route.constant, bucket, execute, depth);
+        let run = Run { root: Arc::clone(root), known: Some(Arc::clone(known)), depth };
+        let begun = self.begin(run, call, bucket, execute);
         let (token, guard) = match begun {
             Ok(begun) => begun,
             Err(problem) => return Served::problem(problem, Unstorable::Truncated),
@@ -76,7 +78,7 @@ impl Inner {
         self.metrics.executions.inc();
         let asked = self.forwarder.forward_release(&target, &call.release, request);
         let answered = match asked.await {
-            Ok(response) => read(response, limit).await,
+            Ok(response) => gather(response, limit).await,
             Err(error) => Err(error.problem()),
         };
         let served = match answered {
@@ -88,6 +90,10 @@ impl Inner {
                 let content = Content::new(parts.status, kept, body);
                 let answer = storable.map(|()| Arc::clone(&content));
                 let fact = self.cache.finish(token.call, call, answer);
+                if fact.as_ref().err() == Some(&Unstorable::Contradiction) {
+                    known.trust.mismatched();
+                    self.quarantine(known, "two answers for one moment");
+                }
                 let outcome =
                     fact.as_ref().map_or_else(|why| Outcome::Unstorable(*why), |_| Outcome::Miss);
                 Served { reply: Reply::Content(content), fact, outcome }
@@ -96,12 +102,7 @@ impl Inner {
                 self.cache.taint(token.call, Unstorable::Oversize);
                 let mut response = response.map(|body| guard.around(body));
                 clean(response.headers_mut());
-                let why = Unstorable::Oversize;
-                Served {
-                    reply: Reply::Streamed(response),
-                    fact: Err(why),
-                    outcome: Outcome::Unstorable(why),
-                }
+                Served::streamed(response)
             }
             Err(problem) => Served::problem(problem, Unstorable::Truncated),
         };
@@ -112,22 +113,21 @@ impl Inner {
     /// Begins an execution, and names it.
     fn begin(
         self: &Arc<Self>,
-        root: &Arc<Root>,
+        run: Run,
         call: &Arc<Call>,
-        constant: bool,
         clock: Option<Validity>,
         execute: Execute,
-        depth: u32,
     ) -> Result<(Token, RunningGuard), Problem> {
         let (id, nonce) = (CallId(self.random.number()), self.random.number());
         let (line, since) = (execute.line, execute.since);
-        let start =
-            Start { call: Arc::clone(call), at: root.at, nonce, constant, clock, line, since };
+        let constant = run.known.as_ref().is_some_and(|known| known.route.constant);
+        let (at, context) = (run.root.at, run.root.context());
+        let start = Start { call: Arc::clone(call), at, nonce, constant, clock, line, since };
         self.cache.begin_execution(id, start).map_err(|_| {
             Problem::new(ProblemKind::Overloaded, "too many executions are under way")
         })?;
-        let guard = self.run(id, root, depth);
-        Ok((Token { edge: self.edge, context: root.context(), call: id, nonce }, guard))
+        let guard = self.run(id, run);
+        Ok((Token { edge: self.edge, context, call: id, nonce }, guard))
     }
 
     /// Hands a request on as it is, under the context of `root`, and keeps nothing of it. What it
@@ -143,7 +143,8 @@ impl Inner {
         let release = self.release(root, service).await?.text;
         let call = Arc::new(nameless(service, request.method(), request.uri()));
         let execute = Execute { prior: None, line: None, since: self.cache.since() };
-        let (token, guard) = self.begin(root, &call, false, None, execute, depth)?;
+        let run = Run { root: Arc::clone(root), known: None, depth };
+        let (token, guard) = self.begin(run, &call, None, execute)?;
         self.cache.taint(token.call, why);
         let headers = request.headers_mut();
         token.put(headers);
@@ -214,15 +215,15 @@ fn request(
     Ok(request)
 }
 
-/// An answer of a service.
-enum Answered {
+/// An answer of a service or a store.
+pub(crate) enum Answered {
     Whole(http::response::Parts, Bytes),
     /// Larger than what is held, or with trailers.
     Large(Response<Body>),
 }
 
 /// Reads an answer up to what is held.
-async fn read(response: Response<Body>, limit: u64) -> Result<Answered, Problem> {
+pub(crate) async fn gather(response: Response<Body>, limit: u64) -> Result<Answered, Problem> {
     let (parts, mut body) = response.into_parts();
     let broken = |error: &dyn core::fmt::Display| {
         Problem::new(ProblemKind::BadGateway, format!("the service's answer broke off: {error}"))
@@ -269,7 +270,9 @@ fn storable(parts: &http::response::Parts) -> Result<(), Unstorable> {
         || status.is_redirection() && status != StatusCode::NOT_MODIFIED;
     let coded =
         parts.headers.get_all(header::CONTENT_ENCODING).iter().any(|value| value != "identity");
-    if !kept {
+    if parts.extensions.get::<EndsWithConnection>().is_some() {
+        Err(Unstorable::Truncated)
+    } else if !kept {
         Err(Unstorable::Status)
     } else if parts.headers.contains_key(header::SET_COOKIE) {
         Err(Unstorable::SetCookie)
@@ -293,7 +296,7 @@ fn is_incidental(name: &HeaderName) -> bool {
         || text.starts_with("asof-")
 }
 
-fn clean(headers: &mut HeaderMap) {
+pub(crate) fn clean(headers: &mut HeaderMap) {
     let incidental = |name: &&HeaderName| is_incidental(name) && **name != header::CONTENT_LENGTH;
     for name in headers.keys().filter(incidental).cloned().collect::<Vec<_>>() {
         headers.remove(name);

@@ -12,6 +12,7 @@ use super::report::parameter;
 use super::root::Gathered;
 use super::{Inner, canonical};
 use crate::problem::{Problem, ProblemKind};
+use crate::target::host_of;
 
 /// How deep a tree is told.
 const DEPTH_MAX: usize = 16;
@@ -44,11 +45,11 @@ pub(crate) struct Explained {
 }
 
 impl Inner {
-    /// Explains the call that `service`, `path` (with its query) and `cookie` name, at `as_of` or
-    /// latest. Nothing is executed.
+    /// Explains the call that `path` (with its query) and `cookie` name, at `as_of` or latest. Its
+    /// service is the one named, or that to which the rules of the ingress lead from `host`.
+    /// Nothing is executed.
     pub(crate) async fn explain(self: &Arc<Self>, query: &str) -> Result<Explained, Problem> {
         let malformed = |detail: &str| Problem::new(ProblemKind::Malformed, detail);
-        let service = parameter(query, "service").ok_or_else(|| malformed("say service=NAME"))?;
         let path = parameter(query, "path").ok_or_else(|| malformed("say path=/PATH?QUERY"))?;
         let uri: Uri = path.parse().map_err(|_| malformed("the path is no path"))?;
         let mut headers = HeaderMap::new();
@@ -63,6 +64,17 @@ impl Inner {
         let plan =
             plan.as_ref().as_ref().ok_or_else(|| malformed("there is no configuration yet"))?;
         let routes = self.routes.load_full();
+        let service = if let Some(service) = parameter(query, "service") {
+            service
+        } else {
+            let host = parameter(query, "host");
+            let host = host.as_deref().and_then(host_of);
+            let rule = plan.rule(host.as_deref(), uri.path());
+            let rule = rule.ok_or_else(|| {
+                malformed("no rule of the ingress leads from this host and path to a service")
+            })?;
+            rule.service.as_str().to_owned()
+        };
         let known = routes.find(&service, &Method::GET, uri.path());
         let known = known.ok_or_else(|| malformed("no route of this service matches the path"))?;
         let root = match self.gather(plan, Some(known), &headers, &uri, &Identity::default()).await
@@ -71,7 +83,7 @@ impl Inner {
             Gathered::Refused(problem) => return Err(problem),
             Gathered::Pass => return Err(malformed("a store of the route is lost")),
         };
-        let (state, _) = self.states(&root, &known.route.state).await;
+        let (state, _) = self.states(&root, &known.route.state).await?;
         let release = self.release(&root, &known.route.service).await?.text;
         let (method, body) = (&Method::GET, bytes::Bytes::new());
         let call = canonical::call(known, method, &uri, &headers, state, release, body);

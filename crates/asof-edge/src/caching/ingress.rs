@@ -44,6 +44,13 @@ impl Inner {
         let (asked, uri) = (call.request.headers(), call.request.uri());
         let root = match self.gather(&plan, known.as_ref(), asked, uri, &who).await {
             Gathered::Root(root) => root,
+            // A route that is off has nothing to do with stores, and so not with their loss.
+            Gathered::Refused(problem)
+                if problem.kind == ProblemKind::Unavailable
+                    && known.as_ref().is_none_or(|known| known.route.mode == Mode::Off) =>
+            {
+                return self.without(call, Bypass::StoreAway).await;
+            }
             Gathered::Refused(problem) => return refused(&problem),
             Gathered::Pass => return self.without(call, Bypass::StoreAway).await,
         };
@@ -97,7 +104,10 @@ impl Inner {
             Ok(release) => release,
             Err(problem) => return refused(&problem),
         };
-        let (state, mut validities) = self.states(root, &known.route.state).await;
+        let (state, mut validities) = match self.states(root, &known.route.state).await {
+            Ok(states) => states,
+            Err(problem) => return refused(&problem),
+        };
         validities.push(release.validity);
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
         let asked = canonical::call(known, method, uri, headers, state, release.text, body);
@@ -160,7 +170,7 @@ impl Inner {
 }
 
 /// The route that answers, or why none does.
-fn bypass<'k>(
+pub(crate) fn bypass<'k>(
     known: Option<&'k Arc<Known>>,
     request: &Request<Body>,
     who: &Identity,

@@ -14,9 +14,11 @@ mod egress;
 mod execute;
 mod explain;
 mod figures;
+mod gauges;
+mod hold;
 mod ingress;
-mod moment;
 mod memo;
+mod moment;
 mod origin;
 mod releases;
 mod reply;
@@ -46,9 +48,10 @@ use tokio::task::AbortHandle;
 use self::auth::Gate;
 use self::draw::Draw;
 use self::figures::Figures;
+use self::gauges::Gauges;
 use self::releases::Versions;
 use self::root::Root;
-use self::routes::Routes;
+use self::routes::{Known, Routes};
 use self::stores::Stores;
 use crate::body::{Body, BodyError};
 use crate::config::{Plan, StoreName};
@@ -74,8 +77,8 @@ pub(crate) struct Inner {
     stores: Stores,
     routes: ArcSwap<Routes>,
     plan: ArcSwap<Option<Arc<Plan>>>,
-    /// The tree that each execution under way belongs to, and how deep in it.
-    running: Mutex<HashMap<CallId, (Arc<Root>, u32)>>,
+    /// The executions under way.
+    running: Mutex<HashMap<CallId, Run>>,
     shadows: Arc<Semaphore>,
     /// Who is let in.
     gate: ArcSwap<Gate>,
@@ -83,6 +86,25 @@ pub(crate) struct Inner {
     /// What watches the versions of services.
     watching: Mutex<Vec<AbortHandle>>,
     metrics: Figures,
+}
+
+/// What an execution under way belongs to.
+#[derive(Clone, Debug)]
+struct Run {
+    /// The tree.
+    root: Arc<Root>,
+    /// Its route, if it has one.
+    known: Option<Arc<Known>>,
+    /// How deep in the tree it is.
+    depth: u32,
+}
+
+impl Run {
+    /// Whether it may read the store.
+    fn declares(&self, store: &StoreName) -> bool {
+        let declared = self.known.as_ref().is_none_or(|known| known.route.stores.contains(store));
+        declared && self.root.declares(store)
+    }
 }
 
 impl Caching {
@@ -176,17 +198,18 @@ impl Engine for Caching {
 
     fn register(&self, registry: &mut Registry) {
         self.0.metrics.register(registry);
+        registry.register_collector(Box::new(Gauges(Arc::downgrade(&self.0))));
     }
 }
 
 impl Inner {
-    /// Remembers to which tree an execution belongs, until the guard is dropped.
-    fn run(self: &Arc<Self>, id: CallId, root: &Arc<Root>, depth: u32) -> RunningGuard {
-        self.running().insert(id, (Arc::clone(root), depth));
+    /// Remembers what an execution belongs to, until the guard is dropped.
+    fn run(self: &Arc<Self>, id: CallId, run: Run) -> RunningGuard {
+        self.running().insert(id, run);
         RunningGuard { inner: Arc::downgrade(self), id }
     }
 
-    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, (Arc<Root>, u32)>> {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, Run>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

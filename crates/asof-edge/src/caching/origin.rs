@@ -13,17 +13,18 @@ use asof_cache::{
 use asof_time::{Epoch, Timestamp, Validity};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Limited};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::Inner;
+use super::execute::{Answered, clean, gather};
 use super::root::Root;
 use super::serve::{Reply, Served};
 use crate::body::Body;
 use crate::config::StoreName;
 use crate::problem::{Problem, ProblemKind};
 use crate::target::Target;
+use crate::upstream::EndsWithConnection;
 
 /// What every service is told of a key that is absent, whoever asks and whenever.
 const ABSENT: &str =
@@ -136,19 +137,22 @@ impl Inner {
         };
         self.metrics.reads.inc();
         let target = Target::Store(name.clone());
-        let (parts, body) = match self.forwarder.forward(&target, request).await {
-            Ok(response) => response.into_parts(),
-            Err(error) => return Served::problem(error.problem(), Unstorable::Truncated),
+        let answered = match self.forwarder.forward(&target, request).await {
+            Ok(response) => gather(response, root.plan.limits.body_bytes).await,
+            Err(error) => Err(error.problem()),
         };
-        let limit = usize::try_from(root.plan.limits.body_bytes).unwrap_or(usize::MAX);
-        let body = match Limited::new(body, limit).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => {
-                let detail = format!("what `{name}` answered broke off or is too large: {error}");
-                let problem = Problem::new(ProblemKind::BadGateway, detail);
-                return Served::problem(problem, Unstorable::Oversize);
+        let (parts, body) = match answered {
+            Ok(Answered::Whole(parts, body)) => (parts, body),
+            Ok(Answered::Large(mut response)) => {
+                clean(response.headers_mut());
+                return Served::streamed(response);
             }
+            Err(problem) => return Served::problem(problem, Unstorable::Truncated),
         };
+        if parts.extensions.get::<EndsWithConnection>().is_some() {
+            let content = Content::new(parts.status, kept(&parts.headers), body);
+            return unstorable(content, Unstorable::Truncated);
+        }
         let content = match (parts.status, prior) {
             (StatusCode::NOT_MODIFIED, Some(prior)) => {
                 self.metrics.unchanged.inc();
@@ -198,6 +202,11 @@ impl Inner {
         }
         let store = self.stores.get(name.as_str()).ok_or(Unstorable::OtherEpoch)?;
         let space = self.cache.space(store.id, &read.space).ok_or(Unstorable::NoValidity)?;
+        // Looked at after the number was taken: had the store been restored before, the number
+        // would be one of the new epoch, and nothing would ever take this fact out again.
+        if self.cache.index().epoch(store.id) != epoch {
+            return Err(Unstorable::OtherEpoch);
+        }
         let trace = Trace::leaf(call.key(), content.hash(), space, read.reach());
         Ok(Fact { content: Arc::clone(content), validity, trace })
     }

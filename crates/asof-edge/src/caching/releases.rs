@@ -75,7 +75,7 @@ impl Inner {
         };
         let (mut key, mut chosen_by, mut validity) = (service.as_str(), None, Some(always()));
         if let Some(canary) = &configured.canary {
-            let (value, known) = self.state(root, &canary.state).await;
+            let (value, known) = self.state(root, &canary.state).await?;
             let chosen = *value == canary.value;
             // Only whether it is that value matters, so only that is part of the read.
             let shown = if chosen { canary.value.as_str() } else { "" };

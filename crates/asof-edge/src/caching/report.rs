@@ -1,7 +1,7 @@
 //! What operators ask the engine, and tell it.
 //!
 //! `GET  /report`                          each route: standing, hit rate, what was unstorable
-//! `GET  /explain?service=S&path=/p`       how the answer to a request is made up
+//! `GET  /explain?host=H&path=/p`          how the answer to a request is made up
 //! `POST /bypass?route=NAME|all&on=true`   sends requests past the cache, at once
 //! `POST /forgive?route=NAME`              ends a quarantine; the route is observed anew
 
@@ -48,6 +48,8 @@ struct StoreReport {
     cap: Option<u64>,
     floor: Option<u64>,
     silent_ms: Option<u64>,
+    /// How far what the edge knows is behind its clock.
+    lag_ms: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -108,6 +110,9 @@ impl Inner {
             through: view.map(|view| view.through.as_micros()),
             cap: view.and_then(|view| view.cap).map(asof_time::Timestamp::as_micros),
             floor: view.map(|view| view.floor.as_micros()),
+            lag_ms: view.map(|view| {
+                self.clock.wall().as_micros().saturating_sub(view.through.as_micros()) / 1_000
+            }),
             silent_ms: silent.map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX)),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use asof_api::SessionToken;
 use asof_env::Random;
 use asof_time::{Epoch, Timestamp, Validity};
-use http::{HeaderMap, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::auth::Identity;
@@ -14,7 +14,7 @@ use super::moment::{Choice, Instead, declared};
 use super::routes::{Known, Routes};
 use super::{Inner, canonical};
 use crate::config::{Plan, State, StateName, StateSource, StoreName};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 
 /// What one request tree is a function of.
 #[derive(Debug)]
@@ -39,6 +39,9 @@ pub(crate) struct Root {
     /// The newest write below the request, for its writer's next one.
     wrote: Mutex<Option<SessionToken>>,
 }
+
+/// State values by name, and where each of them is that.
+type States = (Vec<(Box<str>, Box<str>)>, Vec<Option<Validity>>);
 
 /// A state value, and where it is that. `None` where nothing can be said.
 pub(crate) type Resolved = (Arc<str>, Option<Validity>);
@@ -126,33 +129,37 @@ impl Inner {
         self: &Arc<Self>,
         root: &Arc<Root>,
         names: &[StateName],
-    ) -> (Vec<(Box<str>, Box<str>)>, Vec<Option<Validity>>) {
+    ) -> Result<States, Problem> {
         let (mut values, mut validities) = (Vec::new(), Vec::new());
         let mut names: Vec<&StateName> = names.iter().collect();
         names.sort();
         for name in names {
-            let (value, validity) = self.state(root, name).await;
+            let (value, validity) = self.state(root, name).await?;
             values.push((name.as_str().into(), (*value).into()));
             validities.push(validity);
         }
-        (values, validities)
+        Ok((values, validities))
     }
 
     /// One state value.
-    pub(crate) async fn state(self: &Arc<Self>, root: &Arc<Root>, name: &StateName) -> Resolved {
+    pub(crate) async fn state(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        name: &StateName,
+    ) -> Result<Resolved, Problem> {
         let known = |root: &Root| {
             let states = root.states.lock().unwrap_or_else(PoisonError::into_inner);
             states.get(name).cloned()
         };
         if let Some(resolved) = known(root) {
-            return resolved;
+            return Ok(resolved);
         }
-        let Some(state) = root.plan.states.get(name) else { return ("".into(), None) };
+        let Some(state) = root.plan.states.get(name) else { return Ok(("".into(), None)) };
         let start = root.sources.get(name).cloned().flatten();
-        let resolved = self.look_up(root, state, start).await;
+        let resolved = self.look_up(root, state, start).await?;
         let mut states = root.states.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever was first is right for the whole tree, though both must have found the same.
-        states.entry(name.clone()).or_insert(resolved).clone()
+        Ok(states.entry(name.clone()).or_insert(resolved).clone())
     }
 
     async fn look_up(
@@ -160,7 +167,7 @@ impl Inner {
         root: &Arc<Root>,
         state: &State,
         start: Option<String>,
-    ) -> Resolved {
+    ) -> Result<Resolved, Problem> {
         let mut validity = Some(asof_cache::always());
         let mut value = start;
         for lookup in &state.lookups {
@@ -170,17 +177,24 @@ impl Inner {
             let served = self.serve(root, read, None, 0).await;
             let fact = served.fact.as_ref().ok();
             validity = validity.and_then(|known| known.intersect(fact?.validity));
-            value = served.content().filter(|content| content.status().is_success()).and_then(
-                |content| {
-                    let object: serde_json::Value = serde_json::from_slice(content.body()).ok()?;
-                    text(object.get(&lookup.field)?)
-                },
-            );
+            // Only what is known to be absent is the default: nobody is shown that of an outage.
+            let content = match served.content() {
+                Some(content) if content.status().is_success() => Some(content),
+                Some(content) if content.status() == StatusCode::NOT_FOUND => None,
+                _ => {
+                    let detail = format!("the store cannot say what is in `{}` now", lookup.space);
+                    return Err(Problem::new(ProblemKind::Unavailable, detail));
+                }
+            };
+            value = content.and_then(|content| {
+                let object: serde_json::Value = serde_json::from_slice(content.body()).ok()?;
+                text(object.get(&lookup.field)?)
+            });
         }
         let allowed =
             |value: &String| state.values.as_ref().is_none_or(|values| values.contains(value));
         let value = value.filter(allowed).unwrap_or_else(|| state.default.clone());
-        (value.into(), validity)
+        Ok((value.into(), validity))
     }
 }
 

@@ -11,6 +11,7 @@ use super::root::Root;
 use super::routes::Known;
 use super::trust::Treatment;
 use crate::body::Body;
+use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 /// What came of a call.
@@ -42,6 +43,12 @@ impl Served {
 
     pub(crate) fn problem(problem: Problem, why: Unstorable) -> Self {
         Self { reply: Reply::Problem(problem), fact: Err(why), outcome: Outcome::Unstorable(why) }
+    }
+
+    pub(crate) fn streamed(response: Response<Body>) -> Self {
+        let why = Unstorable::Oversize;
+        let (reply, outcome) = (Reply::Streamed(response), Outcome::Unstorable(why));
+        Self { reply, fact: Err(why), outcome }
     }
 
     fn of(fact: Fact, outcome: Outcome) -> Self {
@@ -108,8 +115,9 @@ impl Inner {
                     return Served::of(fact, outcome);
                 }
                 Action::Wait(ticket) => {
-                    let landed = ticket.await;
-                    serve.landed(&self.cache, landed)
+                    // A leader's service may dribble for long: nobody waits for that.
+                    let landed = tokio::time::timeout(limits::LEADER_WAIT, ticket).await;
+                    serve.landed(&self.cache, landed.ok().flatten())
                 }
                 Action::Settle(nested) => {
                     let line = serve.line();
@@ -154,11 +162,6 @@ impl Inner {
     }
 
     fn compare(&self, known: &Arc<Known>, held: Option<&Fact>, served: &Served) {
-        if served.fact.as_ref().err() == Some(&Unstorable::Contradiction) {
-            known.trust.mismatched();
-            self.quarantine(known, "two answers for one moment");
-            return;
-        }
         let (Some(held), Some(content)) = (held, served.content()) else { return };
         known.trust.held();
         if held.content.hash() == content.hash() {

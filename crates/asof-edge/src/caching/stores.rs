@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use asof_api::Cursor;
 use asof_api::body::{CommitBody, FeedEvent, FeedMessage};
 use asof_cache::{Begun, Cache, StoreId};
-use asof_client::{Client, HttpTransport, Trust};
+use asof_client::{Client, HEARTBEATS_LATE_MAX, HttpTransport, Trust};
 use asof_env::{BootTime, Clock};
 use asof_time::{Epoch, Timestamp};
 use tokio::sync::watch;
@@ -17,8 +17,17 @@ use tokio::sync::watch;
 use crate::config::{self, Plan, Store, StoreName};
 use crate::limits;
 
-/// Silence after which a store counts as lost. Its feed says something every second.
+/// How often a feed says that it is there, if it has nothing else to say.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Silence after which a store counts as lost. A connection that is still is given up before, so
+/// that one lost packet is no lost store.
 pub(crate) const LOST_AFTER: Duration = Duration::from_secs(5);
+
+const _: () = assert!(
+    HEARTBEAT.as_millis() * (HEARTBEATS_LATE_MAX as u128) < LOST_AFTER.as_millis(),
+    "a healthy feed that is taken up anew does not count as lost"
+);
 
 /// The pause before the feed is taken up again from scratch.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -152,7 +161,7 @@ impl Follower {
             clock.sleep(pause.min(PAUSE));
             ControlFlow::Continue(())
         };
-        let feed = self.client.follow(after, Vec::new(), Box::new(pause))?;
+        let feed = self.client.follow_closely(after, Vec::new(), HEARTBEAT, Box::new(pause))?;
         let (Some(store), Some(cache)) = (self.store.upgrade(), self.cache.upgrade()) else {
             return Ok(());
         };

@@ -208,15 +208,19 @@ impl<E: Engine> Connection<E> {
 
     fn builder(&self) -> Builder<TokioExecutor> {
         let head_bytes = self.shared.header_bytes;
+        // The date would tell a service the moment, which it may not know.
+        let dated = !matches!(self.door, Door::Egress(_));
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
+            .auto_date_header(dated)
             .timer(TokioTimer::new())
             .header_read_timeout(limits::HEADER_TIMEOUT)
             .max_headers(limits::HEADERS_MAX)
             .max_buf_size(head_bytes);
         builder
             .http2()
+            .auto_date_header(dated)
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
             .max_concurrent_streams(limits::STREAMS_MAX)

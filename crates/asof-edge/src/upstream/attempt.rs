@@ -261,6 +261,11 @@ fn kind_of(error: &hyper::Error) -> Kind {
     Kind::Broken
 }
 
+/// Marks an answer whose body ends where the connection does, so that nobody can tell whether all
+/// of it came (RFC 9112, 6.3).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EndsWithConnection;
+
 /// The answer as it goes on.
 fn answer(
     shared: &Shared,
@@ -274,9 +279,15 @@ fn answer(
     let version = response.version();
     let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
     let service = switched.then(|| hyper::upgrade::on(&mut response));
+    let framed = version == Version::HTTP_2
+        || response.headers().contains_key(header::CONTENT_LENGTH)
+        || response.headers().contains_key(header::TRANSFER_ENCODING);
     headers::strip_hop_by_hop(response.headers_mut());
     headers::add_via(response.headers_mut(), version);
     let (mut parts, incoming) = response.into_parts();
+    if !framed && !hyper::body::Body::is_end_stream(&incoming) {
+        parts.extensions.insert(EndsWithConnection);
+    }
     // The side of the client speaks its own.
     parts.version = Version::HTTP_11;
     if !switched {

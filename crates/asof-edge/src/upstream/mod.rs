@@ -20,6 +20,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use tokio::sync::{Semaphore, watch as channel};
 
+pub(crate) use self::attempt::EndsWithConnection;
 pub use self::error::{UpstreamError, UpstreamErrorKind};
 pub(crate) use self::pool::Lease;
 

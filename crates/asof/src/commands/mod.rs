@@ -11,11 +11,13 @@ pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod edge;
+pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod log;
 pub(crate) mod ls;
+pub(crate) mod origin;
 pub(crate) mod pin;
 pub(crate) mod put;
 pub(crate) mod restore;
@@ -37,6 +39,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
     match command {
         Command::Serve(command) => command.run(context),
         Command::Edge(command) => command.run(context),
+        Command::Explain(command) => command.run(context),
         Command::Get(command) => command.run(context),
         Command::Ls(command) => command.run(context),
         Command::History(command) => command.run(context),
@@ -54,6 +57,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Cap(command) => command.run(context),
         Command::Pin(command) => command.run(context),
         Command::Token(command) => command.run(context),
+        Command::Origin(command) => command.run(context),
         Command::Audit(command) => command.run(context),
         Command::Backup(command) => command.run(context),
         Command::Restore(command) => command.run(context),

@@ -6,9 +6,11 @@
 mod architecture;
 mod commands;
 mod edge;
+mod edge_admin;
 mod harness;
 mod import;
 mod operate;
+mod origin;
 mod outages;
 mod refusals;
 mod serve;

@@ -87,7 +87,7 @@ async fn what_is_held_is_served_on_when_the_store_goes_away() {
     let world = World::start(&[&page, &part], &routes("")).await;
     let token = world.put("one", "1").await;
     let before = world.get_after(&token, "/").await;
-    world.stop_store();
+    world.stop_store().await;
     page.executed();
     let after = world.get("/").await;
     assert_eq!((after.text, page.executed()), (before.text, 0));

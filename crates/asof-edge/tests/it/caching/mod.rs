@@ -1,4 +1,14 @@
 //! The engine that caches, over sockets: a real store, services of the test, and the edge between.
 
+mod alerts;
+mod away;
 mod basics;
+mod broken;
+mod contexts;
+mod declared;
+mod moments;
+mod proven;
+mod reads;
+mod shared;
+mod tainted;
 pub(crate) mod world;

@@ -1,22 +1,26 @@
 //! A store, services that a test writes, and an edge that caches in front of and between them.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use asof_edge::{Caching, Edge, Plan};
-use asof_env::{SystemClock, SystemRandom};
+use asof_env::{BootTime, Clock, SystemClock, SystemRandom};
 use asof_server::Config;
 use asof_store::{Options, Store};
+use asof_time::Timestamp;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::harness::{LONG, upstream};
 
@@ -57,8 +61,10 @@ pub(crate) async fn ask(http: &Http, request: Request<Full<Bytes>>) -> Got {
 /// What a service has to answer with: the request it was asked, and the way to others.
 #[derive(Clone)]
 pub(crate) struct Asked {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     egress: SocketAddr,
     http: Http,
 }
@@ -89,14 +95,33 @@ impl Asked {
         path: &str,
         body: &str,
     ) -> Got {
+        let mut headers = HeaderMap::new();
+        if let Some(context) = context {
+            headers.insert("asof-context", context.clone());
+        }
+        self.call_with(headers, method, name, path, body).await
+    }
+
+    /// Calls with these headers and no others.
+    pub(crate) async fn call_with(
+        &self,
+        headers: HeaderMap,
+        method: Method,
+        name: &str,
+        path: &str,
+        body: &str,
+    ) -> Got {
         let uri = format!("http://{}/-/{name}{path}", self.egress);
         let mut request = Request::new(Full::new(Bytes::from(body.to_owned())));
         *request.method_mut() = method;
         *request.uri_mut() = uri.parse().unwrap();
-        if let Some(context) = context {
-            request.headers_mut().insert("asof-context", context.clone());
-        }
+        *request.headers_mut() = headers;
         ask(&self.http, request).await
+    }
+
+    /// The context that it was given.
+    pub(crate) fn context(&self) -> http::HeaderValue {
+        self.headers.get("asof-context").unwrap().clone()
     }
 
     pub(crate) fn header(&self, name: &str) -> String {
@@ -110,7 +135,7 @@ impl Asked {
 pub(crate) struct Service {
     name: &'static str,
     pub(crate) address: SocketAddr,
-    egress: Arc<OnceLock<SocketAddr>>,
+    egress: Arc<Mutex<Option<SocketAddr>>>,
     executions: Arc<AtomicUsize>,
 }
 
@@ -133,7 +158,11 @@ impl Service {
         Self::beside(self.name, Arc::clone(&self.egress), answer).await
     }
 
-    async fn beside<F, R>(name: &'static str, egress: Arc<OnceLock<SocketAddr>>, answer: F) -> Self
+    async fn beside<F, R>(
+        name: &'static str,
+        egress: Arc<Mutex<Option<SocketAddr>>>,
+        answer: F,
+    ) -> Self
     where
         F: Fn(Asked) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
@@ -142,16 +171,34 @@ impl Service {
         let (own, count, http) = (Arc::clone(&egress), Arc::clone(&executions), http());
         let address = upstream(move |request: Request<Incoming>| {
             count.fetch_add(1, Ordering::SeqCst);
-            let asked = Asked {
-                path: request.uri().path_and_query().unwrap().as_str().to_owned(),
-                headers: request.headers().clone(),
-                egress: *own.get().unwrap(),
-                http: http.clone(),
-            };
-            answer(asked)
+            let (own, http, answer) = (Arc::clone(&own), http.clone(), answer.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let path = parts.uri.path_and_query().unwrap().as_str().to_owned();
+                let (method, headers, egress) =
+                    (parts.method, parts.headers, own.lock().unwrap().unwrap());
+                answer(Asked { method, path, headers, body, egress, http }).await
+            }
         })
         .await;
         Self { name, address, egress, executions }
+    }
+
+    /// One that has each connection for itself: `talk` reads the request head off it and answers.
+    pub(crate) async fn raw<F, R>(name: &'static str, talk: F) -> Self
+    where
+        F: Fn(TcpStream) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let executions: Arc<AtomicUsize> = Arc::default();
+        let count = Arc::clone(&executions);
+        let address = crate::harness::raw(move |stream, _| {
+            count.fetch_add(1, Ordering::SeqCst);
+            talk(stream)
+        })
+        .await;
+        Self { name, address, egress: Arc::default(), executions }
     }
 
     /// How often it was asked since the last time.
@@ -167,25 +214,73 @@ pub(crate) fn text(text: impl Into<String>) -> Response<Full<Bytes>> {
     response
 }
 
+/// A text with another status.
+pub(crate) fn status(code: u16, body: &str) -> Response<Full<Bytes>> {
+    let mut response = text(body);
+    *response.status_mut() = StatusCode::from_u16(code).unwrap();
+    response
+}
+
+/// The clocks of the machine, of which a test can move the boot-time one ahead.
+#[derive(Debug, Default)]
+pub(crate) struct AheadClock(AtomicU64);
+
+impl AheadClock {
+    pub(crate) fn advance(&self, duration: Duration) {
+        self.0.fetch_add(u64::try_from(duration.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for AheadClock {
+    fn wall(&self) -> Timestamp {
+        SystemClock.wall()
+    }
+
+    fn boot(&self) -> BootTime {
+        SystemClock.boot().after(Duration::from_millis(self.0.load(Ordering::SeqCst)))
+    }
+
+    fn sleep(&self, duration: Duration) {
+        SystemClock.sleep(duration);
+    }
+}
+
+/// The store of a system, while it runs.
+struct Running {
+    store: Store,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
 /// A running system.
 pub(crate) struct World {
     pub(crate) ingress: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) store: SocketAddr,
     pub(crate) http: Http,
-    stops: Mutex<BTreeMap<&'static str, oneshot::Sender<()>>>,
-    _folder: tempfile::TempDir,
+    pub(crate) clock: Arc<AheadClock>,
+    running: Mutex<Option<Running>>,
+    _stop_edge: oneshot::Sender<()>,
+    folder: tempfile::TempDir,
 }
 
 impl World {
-    /// A store, `services` behind an edge, the first of them for clients. `more` is configuration.
+    /// A store, `services` behind an edge, the first of them for clients. `more` is configuration,
+    /// in which STORE is the address of the store.
     pub(crate) async fn start(services: &[&Service], more: &str) -> Self {
+        Self::start_with(services, "", more).await
+    }
+
+    /// As [`start`](Self::start), with `of_store` among the settings of the store.
+    pub(crate) async fn start_with(services: &[&Service], of_store: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (store, stop_store) = store(folder.path()).await;
+        let (store, running) = store(&folder.path().join("0"), "127.0.0.1:0").await;
         let http = http();
-        let first = services.first().unwrap().name;
+        // Before the edge begins to follow, so that its first moment has it.
+        put(&http, store, "begun", "yes").await;
         let mut text = format!(
-            "[[ingress.rules]]\nservice = '{first}'\n[stores.main]\nurl = 'http://{store}'\n"
+            "[[ingress.rules]]\nservice = '{}'\n[stores.main]\nurl = 'http://{store}'\n{of_store}\n",
+            services.first().unwrap().name
         );
         for service in services {
             let Service { name, address, .. } = service;
@@ -195,12 +290,12 @@ impl World {
             )
             .unwrap();
         }
-        text.push_str(more);
+        text.push_str(&more.replace("STORE", &store.to_string()));
         let plan = crate::harness::plan(&text);
-        let (edge, stop_edge) = edge(plan, services).await;
-        let stops = Mutex::new(BTreeMap::from([("store", stop_store), ("edge", stop_edge)]));
-        let world = Self { ingress: edge.0, admin: edge.1, store, http, stops, _folder: folder };
-        world.put("begun", "yes").await;
+        let clock = Arc::new(AheadClock::default());
+        let ((ingress, admin), stop) = edge(plan, services, Arc::clone(&clock)).await;
+        let running = Mutex::new(Some(running));
+        let world = Self { ingress, admin, store, http, clock, running, _stop_edge: stop, folder };
         world.ready().await;
         world
     }
@@ -213,24 +308,51 @@ impl World {
             if got.status == StatusCode::OK {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+            tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("the edge does not become ready");
     }
 
-    /// Stops the store.
-    pub(crate) fn stop_store(&self) {
-        drop(self.stops.lock().unwrap().remove("store"));
+    /// Stops the store: its connections end.
+    pub(crate) async fn stop_store(&self) {
+        let Running { store, stop, task } = self.running.lock().unwrap().take().unwrap();
+        drop(stop);
+        task.await.unwrap();
+        store.close();
+    }
+
+    /// Starts what was stopped: the same store for the same `generation`, an empty one for another.
+    pub(crate) async fn start_store(&self, generation: u8) {
+        let folder = self.folder.path().join(generation.to_string());
+        let (_, running) = store(&folder, &self.store.to_string()).await;
+        *self.running.lock().unwrap() = Some(running);
+    }
+
+    /// Sets the cap, or clears it.
+    pub(crate) async fn cap(&self, at: Option<&str>) {
+        let uri = format!("http://{}/v1/cap", self.store);
+        let request = match at {
+            Some(at) => {
+                let body = format!("{{\"at\":\"{at}\",\"author\":\"me\",\"reason\":\"test\"}}");
+                Request::put(uri).header("content-type", "application/json").body(body)
+            }
+            None => Request::delete(uri)
+                .header("asof-author", "me")
+                .header("asof-reason", "test")
+                .body(String::new()),
+        };
+        let got = ask(&self.http, request.unwrap().map(|body| Full::new(body.into()))).await;
+        assert!(got.status.is_success(), "{got:?}");
+    }
+
+    /// The moment at which the edge answers clients now.
+    pub(crate) async fn now(&self, path: &str) -> String {
+        self.get(path).await.header("as-of")
     }
 
     /// Writes past the edge; returns the token of the write.
     pub(crate) async fn put(&self, key: &str, value: &str) -> String {
-        let uri = format!("http://{}/v1/spaces/goods/keys/{key}", self.store);
-        let request = Request::put(uri).header("content-type", "text/plain");
-        let body = Full::new(Bytes::from(value.to_owned()));
-        let got = ask(&self.http, request.body(body).unwrap()).await;
-        assert!(got.status.is_success(), "{got:?}");
-        got.header("asof-token")
+        put(&self.http, self.store, key, value).await
     }
 
     /// Asks the edge as a client.
@@ -239,11 +361,22 @@ impl World {
     }
 
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Got {
-        let mut request = Request::get(format!("http://{}{path}", self.ingress));
+        self.send(Method::GET, path, headers, "").await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Got {
+        let uri = format!("http://{}{path}", self.ingress);
+        let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        ask(&self.http, request.body(Full::default()).unwrap()).await
+        ask(&self.http, request.body(Full::new(body.to_owned().into())).unwrap()).await
     }
 
     /// Asks for what a write of `token` must be seen in.
@@ -257,31 +390,50 @@ impl World {
     }
 }
 
-async fn store(folder: &std::path::Path) -> (SocketAddr, oneshot::Sender<()>) {
+async fn put(http: &Http, store: SocketAddr, key: &str, value: &str) -> String {
+    let uri = format!("http://{store}/v1/spaces/goods/keys/{key}");
+    let request = Request::put(uri).header("content-type", "text/plain");
+    let got = ask(http, request.body(Full::new(Bytes::from(value.to_owned()))).unwrap()).await;
+    assert!(got.status.is_success(), "{got:?}");
+    got.header("asof-token")
+}
+
+async fn store(folder: &Path, listen: &str) -> (SocketAddr, Running) {
     let store = Store::open(folder, Options::default()).unwrap();
-    let config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
-    let server = asof_server::Server::bind(store, &config).await.unwrap();
+    let config = Config { listen: listen.parse().unwrap(), ..Config::default() };
+    let server = asof_server::Server::bind(store.clone(), &config).await.unwrap();
     let address = server.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
-    tokio::spawn(server.run(async { drop(stopped.await) }));
-    (address, stop)
+    let task = tokio::spawn(server.run(async { drop(stopped.await) }));
+    (address, Running { store, stop, task })
 }
 
 async fn edge(
     plan: Plan,
     services: &[&Service],
+    clock: Arc<AheadClock>,
 ) -> ((SocketAddr, SocketAddr), oneshot::Sender<()>) {
     let memory = plan.limits.memory;
-    let edge = Edge::bind(plan, Arc::new(SystemClock), |forwarder| {
-        Caching::new(forwarder, Arc::new(SystemRandom), Arc::new(SystemClock), memory)
+    let clock: Arc<dyn Clock> = clock;
+    let own = Arc::clone(&clock);
+    let edge = Edge::bind(plan, own, |forwarder| {
+        Caching::new(forwarder, Arc::new(SystemRandom), clock, memory)
     })
     .await
     .unwrap();
     let addresses = edge.addresses().clone();
     for service in services {
-        service.egress.set(*addresses.egress.get(service.name).unwrap()).unwrap();
+        *service.egress.lock().unwrap() = addresses.egress.get(service.name).copied();
     }
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(edge.run(async { drop(stopped.await) }));
     ((addresses.ingress, addresses.admin), stop)
+}
+
+/// A route of `service` that takes all paths and is on.
+pub(crate) fn on(service: &str, more: &str) -> String {
+    format!(
+        "[[services.{service}.routes]]\npath = '/{{*path}}'\nmode = 'on'\nobserved_min = 0\n\
+         trust = true\nshadow = 0.0\n{more}\n"
+    )
 }

@@ -1,13 +1,19 @@
 //! `asof edge`
 
+pub(crate) mod admin;
+
+mod act;
+mod report;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use asof_edge::Plan;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
+use self::act::{Bypass, Forgive};
+use self::report::Report;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 
@@ -17,10 +23,13 @@ use crate::failure::{Exit, Failure};
 /// each by an egress listener of its own. It runs until Ctrl-C or SIGTERM, then finishes what is
 /// under way. SIGHUP makes it read its configuration again: wholly, or not at all.
 #[derive(Args, Debug)]
+#[command(subcommand_negates_reqs = true)]
 #[command(after_long_help = "\
 Examples:
   asof edge --config edge.toml --check             say what would be in effect, and exit
   asof edge --config edge.toml
+  asof edge report                                 what a running edge does with each route
+  asof edge bypass all on                          send everything past its cache, at once
   curl http://127.0.0.1:7480/                      as a client
   curl http://127.0.0.1:7490/-/files/a             as the service that 7490 is for, calling files
   curl -x http://127.0.0.1:7490 http://files/a     the same, by HTTP_PROXY
@@ -50,8 +59,8 @@ Exit codes:
   0 stopped, or the configuration is good   2 it is not   4 an address cannot be listened on")]
 pub(crate) struct Edge {
     /// Configuration file, in TOML
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
     /// Read and check the configuration, say what would be in effect, and exit
     #[arg(long)]
     check: bool,
@@ -67,6 +76,16 @@ pub(crate) struct Edge {
         hide_env_values = true
     )]
     log: String,
+    #[command(subcommand)]
+    command: Option<EdgeCommand>,
+}
+
+/// What is asked of an edge that runs.
+#[derive(Subcommand, Debug)]
+enum EdgeCommand {
+    Report(Report),
+    Bypass(Bypass),
+    Forgive(Forgive),
 }
 
 /// How a line of the log looks.
@@ -80,6 +99,12 @@ enum LogFormat {
 
 impl Edge {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        match self.command {
+            Some(EdgeCommand::Report(command)) => return command.run(context),
+            Some(EdgeCommand::Bypass(command)) => return command.run(context),
+            Some(EdgeCommand::Forgive(command)) => return command.run(context),
+            None => {}
+        }
         let plan = self.plan()?;
         if !self.check {
             return run::serve(&self, plan, &mut context.out);
@@ -97,10 +122,15 @@ impl Edge {
         Ok(Exit::Done)
     }
 
+    fn config(&self) -> &Path {
+        self.config.as_deref().expect("it is demanded where no running edge is asked")
+    }
+
     /// The configuration as it is in the file now.
     fn plan(&self) -> Result<Plan, Failure> {
-        Plan::load(&self.config).map_err(|error| {
-            Failure::usage(format!("configuration `{}`:\n{error}", self.config.display()))
+        let path = self.config();
+        Plan::load(path).map_err(|error| {
+            Failure::usage(format!("configuration `{}`:\n{error}", path.display()))
         })
     }
 }

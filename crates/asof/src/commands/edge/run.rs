@@ -69,7 +69,7 @@ async fn reload_when_told<E: Engine>(edge: &Edge, reloader: Reloader<E>, mut han
             core::future::pending::<()>().await;
         }
         // A small file, read seldom: it may hold up one worker for the moment it takes.
-        let plan = match Plan::load(&edge.config) {
+        let plan = match Plan::load(edge.config()) {
             Ok(plan) => plan,
             Err(error) => {
                 tracing::error!("not reloaded, nothing has changed: {error}");
