@@ -19,6 +19,7 @@ mod point;
 mod recorder;
 mod report;
 mod system;
+mod visible;
 
 use core::time::Duration;
 use std::io::Write as _;
@@ -71,6 +72,8 @@ enum What {
     /// Three layers of services behind the edge beside no cache, a TTL, a timestamp in the key, and
     /// a cache that knows the future; needs --asof.
     System,
+    /// From an acknowledged write to an answer of another edge that shows it.
+    Visible,
     /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
@@ -215,6 +218,10 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
     }
     if all || matches!(arguments.what, What::System) {
         system::run(report, arguments.asof.as_deref(), quick)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Visible) {
+        visible::run(report, if quick { 20 } else { 300 })?;
         tell(report, arguments, told)?;
     }
     if all || matches!(arguments.what, What::Commit) {
