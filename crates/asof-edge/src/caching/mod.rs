@@ -29,6 +29,7 @@ mod serve;
 mod session;
 mod stores;
 mod trust;
+mod warm;
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -53,6 +54,7 @@ use self::releases::Versions;
 use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
+use self::warm::WarmUp;
 use crate::body::{Body, BodyError};
 use crate::config::{Plan, StoreName};
 use crate::engine::{Answer, Call, Engine, Origin};
@@ -80,6 +82,7 @@ pub(crate) struct Inner {
     /// The executions under way.
     running: Mutex<HashMap<CallId, Run>>,
     shadows: Arc<Semaphore>,
+    warm_up: WarmUp,
     /// Who is let in.
     gate: ArcSwap<Gate>,
     versions: Versions,
@@ -124,6 +127,7 @@ impl Caching {
             edge: u32::from_le_bytes([a, b, c, d]),
             draw: Draw::new(random.number()),
             random,
+            warm_up: WarmUp::new(clock.boot()),
             clock,
             stores: Stores::default(),
             routes: ArcSwap::default(),

@@ -12,3 +12,4 @@ mod reads;
 mod shared;
 mod tainted;
 pub(crate) mod world;
+mod young;
