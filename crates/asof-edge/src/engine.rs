@@ -112,6 +112,12 @@ pub trait Engine: Send + Sync + 'static {
         core::future::ready(None)
     }
 
+    /// Answers a request of another edge, if it knows it.
+    fn peer(&self, request: Request<Body>) -> impl Future<Output = Option<Response<Body>>> + Send {
+        let _ = request;
+        core::future::ready(None)
+    }
+
     /// Adds its metrics.
     fn register(&self, registry: &mut Registry) {
         let _ = registry;

@@ -20,6 +20,7 @@ mod ingress;
 mod memo;
 mod moment;
 mod origin;
+mod peers;
 mod releases;
 mod reply;
 mod report;
@@ -49,6 +50,7 @@ use self::auth::Gate;
 use self::draw::Draw;
 use self::figures::Figures;
 use self::gauges::Gauges;
+use self::peers::Peers;
 use self::releases::Versions;
 use self::root::Root;
 use self::routes::{Known, Routes};
@@ -72,8 +74,8 @@ pub(crate) struct Inner {
     /// Which hits are executed once more.
     draw: Draw,
     clock: Arc<dyn Clock>,
-    /// Which edge recorded a context.
-    edge: u32,
+    /// The other edges, and which one this is.
+    peers: Peers,
     stores: Stores,
     routes: ArcSwap<Routes>,
     plan: ArcSwap<Option<Arc<Plan>>>,
@@ -118,10 +120,12 @@ impl Caching {
     ) -> Self {
         let settings = Settings { bytes_max: memory, ..Settings::default() };
         let [a, b, c, d, ..] = random.number().to_le_bytes();
+        let cache = Arc::new(Cache::new(settings));
+        let peers = Peers::new(u32::from_le_bytes([a, b, c, d]), &*clock, &cache);
         Self(Arc::new(Inner {
-            cache: Arc::new(Cache::new(settings)),
+            cache,
             forwarder,
-            edge: u32::from_le_bytes([a, b, c, d]),
+            peers,
             draw: Draw::new(random.number()),
             random,
             clock,
@@ -151,6 +155,7 @@ impl Engine for Caching {
 
     fn accepts(plan: &Plan) -> Result<(), String> {
         Gate::of(&plan.auth).map_err(|error| format!("auth: {error}"))?;
+        Peers::check(plan)?;
         plan.stores.iter().try_for_each(|(name, store)| {
             Stores::check(store).map_err(|error| format!("stores.{name}: {error}"))
         })
@@ -173,7 +178,9 @@ impl Engine for Caching {
             // The key of a result names its own route and not those below it: what was made of a
             // route that meant something else must not be served on.
             inner.cache.drop_where(|_| true);
+            inner.peers.disown(&inner.cache);
         }
+        inner.meet(plan);
         inner.stores.follow(plan, &inner.cache, &inner.clock);
         inner.plan.store(Arc::new(Some(Arc::clone(plan))));
     }
@@ -190,6 +197,10 @@ impl Engine for Caching {
         } else {
             Err(format!("not yet heard of: {}", missing.join(", ")))
         }
+    }
+
+    async fn peer(&self, request: Request<Body>) -> Option<Response<Body>> {
+        self.0.peer(request).await
     }
 
     async fn admin(&self, request: Request<Body>) -> Option<Response<Body>> {

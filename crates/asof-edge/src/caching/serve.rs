@@ -11,7 +11,6 @@ use super::root::Root;
 use super::routes::Known;
 use super::trust::Treatment;
 use crate::body::Body;
-use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 /// What came of a call.
@@ -116,7 +115,7 @@ impl Inner {
                 }
                 Action::Wait(ticket) => {
                     // A leader's service may dribble for long: nobody waits for that.
-                    let landed = tokio::time::timeout(limits::LEADER_WAIT, ticket).await;
+                    let landed = tokio::time::timeout(root.patience, ticket).await;
                     serve.landed(&self.cache, landed.ok().flatten())
                 }
                 Action::Settle(nested) => {
@@ -209,5 +208,6 @@ impl Inner {
             self.metrics.quarantines.inc();
         }
         self.cache.drop_where(|call| call.route == known.digest);
+        self.peers.disown(&self.cache);
     }
 }
