@@ -94,14 +94,24 @@ pub(crate) async fn handle<E: Engine>(
         && request.headers().contains_key(header::TRANSFER_ENCODING);
     let place = match live.gates.enter(door) {
         Ok(place) => place,
-        Err(problem) => return recorded(entry, refused(&problem, Outcome::SHED), None),
+        Err(problem) => {
+            if let Door::Egress(from) = door {
+                shared.engine.refused(from).await;
+            }
+            return recorded(entry, refused(&problem, Outcome::SHED), None);
+        }
     };
     let answer = match admit(&live.plan, door, peer, request) {
         Ok(call) => {
             entry.target(&call.target);
             shared.engine.call(call).await
         }
-        Err(problem) => refused(&problem, Outcome::REFUSED),
+        Err(problem) => {
+            if let Door::Egress(from) = door {
+                shared.engine.refused(from).await;
+            }
+            refused(&problem, Outcome::REFUSED)
+        }
     };
     let mut response = recorded(entry, answer, Some(place));
     if chunked && *door == Door::Ingress && !response.headers().contains_key(header::UPGRADE) {

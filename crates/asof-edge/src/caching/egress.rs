@@ -162,7 +162,7 @@ impl Inner {
     }
 
     /// Nothing that the service executes now is kept, at no edge.
-    async fn taint_everywhere(
+    pub(crate) async fn taint_everywhere(
         self: &Arc<Self>,
         service: &ServiceName,
         contexts: &[Token],

@@ -56,7 +56,7 @@ use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
 use crate::body::{Body, BodyError};
-use crate::config::{Plan, StoreName};
+use crate::config::{Plan, ServiceName, StoreName};
 use crate::engine::{Answer, Call, Engine, Origin};
 use crate::limits;
 use crate::target::Target;
@@ -151,6 +151,11 @@ impl Engine for Caching {
                 self.0.egress(from, call).await
             }
         }
+    }
+
+    async fn refused(&self, from: &ServiceName) {
+        // Whatever comes of telling other edges: the call is refused in any case.
+        let _ = self.0.taint_everywhere(from, &[]).await;
     }
 
     fn accepts(plan: &Plan) -> Result<(), String> {
