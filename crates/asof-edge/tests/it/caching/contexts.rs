@@ -237,13 +237,13 @@ async fn a_call_that_the_edge_has_no_place_for_keeps_its_caller_out() {
         text(format!("{known} {shed}"))
     })
     .await;
-    let part = Service::new("part", |asked: Asked| async move {
+    let part = Service::new("part", |_| async move {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        text(asked.read("begun").await)
+        text("part")
     })
     .await;
     // Eight calls of services at once, for the one request of a client.
-    let more = on("page", "") + &on("part", "") + "[limits]\nrequests_in_flight = 1\n";
+    let more = on("page", "") + &on("part", CONSTANT) + "[limits]\nrequests_in_flight = 1\n";
     let world = World::start(&[&page, &part], &more).await;
     let got = world.get("/").await;
     assert_ne!(got.text, "yes 0", "some were shed");
