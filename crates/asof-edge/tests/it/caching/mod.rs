@@ -4,6 +4,7 @@ mod alerts;
 mod away;
 mod basics;
 mod broken;
+mod capped;
 mod contexts;
 mod declared;
 mod moments;
