@@ -60,6 +60,16 @@ impl Fingerprint {
         blake3::Hasher::new().update(key.as_bytes()).finalize_xof().fill(&mut short);
         Self(u64::from_le_bytes(short))
     }
+
+    /// Of the key that had this number.
+    pub const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// As a number, which is the same wherever it is made.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// What the index knows of a stretch of time.
@@ -167,6 +177,14 @@ impl ChangeIndex {
         self.spaces.push(Space::new(store, since));
         numbers.insert(Box::from(name), number);
         Some(number)
+    }
+
+    /// The store and the name of a space; `None` where nothing made of it is to be used any more.
+    pub fn name(&self, space: SpaceId) -> Option<(StoreId, &str)> {
+        self.numbers.iter().find_map(|(store, numbers)| {
+            let (name, _) = numbers.iter().find(|(_, number)| **number == space)?;
+            Some((*store, &**name))
+        })
     }
 
     /// A key changed.

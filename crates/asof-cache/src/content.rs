@@ -1,11 +1,13 @@
 //! What was answered, without when.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use crate::call::{NoDigest, bytes_of};
 use crate::weight;
 
 /// A body smaller than this is not worth a place in the table of those that are shared.
@@ -45,6 +47,14 @@ impl ContentHash {
 impl fmt::Display for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for ContentHash {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        bytes_of(text).map(Self)
     }
 }
 

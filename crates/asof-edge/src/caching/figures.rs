@@ -30,6 +30,8 @@ pub(crate) struct Figures {
     pub(crate) late: Counter,
     /// Answers of another version than the one in force.
     pub(crate) other_versions: Family<ServiceLabel, Counter>,
+    /// Calls that were refused because another edge could not be reached.
+    pub(crate) peer_troubles: Counter,
     /// Requests of clients that were not let in.
     pub(crate) denials: Counter,
 }
@@ -72,6 +74,8 @@ impl Figures {
         registry.register("edge_strangers", "Calls without their context", self.strangers.clone());
         let others = self.other_versions.clone();
         registry.register("edge_other_versions", "Answers of a version not in force", others);
+        let troubles = self.peer_troubles.clone();
+        registry.register("edge_peer_troubles", "Calls refused for want of another edge", troubles);
         registry.register("edge_denials", "Requests not let in", self.denials.clone());
         registry.register("edge_late_calls", "Calls after the answer", self.late.clone());
     }

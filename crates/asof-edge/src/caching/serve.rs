@@ -12,7 +12,6 @@ use super::routes::Known;
 use super::trust::Treatment;
 use super::warm::{Full, Place};
 use crate::body::Body;
-use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 /// What came of a call.
@@ -117,7 +116,7 @@ impl Inner {
                 }
                 Action::Wait(ticket) => {
                     // A leader's service may dribble for long: nobody waits for that.
-                    let landed = tokio::time::timeout(limits::LEADER_WAIT, ticket).await;
+                    let landed = tokio::time::timeout(root.patience, ticket).await;
                     serve.landed(&self.cache, landed.ok().flatten())
                 }
                 Action::Settle(nested) => {
@@ -229,6 +228,7 @@ impl Inner {
             self.metrics.quarantines.inc();
         }
         self.cache.drop_where(|call| call.route == known.digest);
+        self.peers.disown(&self.cache);
     }
 }
 

@@ -92,6 +92,13 @@ impl Stores {
         known.followed.get(name).map(Arc::clone)
     }
 
+    /// The name of the store that is followed under this number.
+    pub(crate) fn name(&self, id: StoreId) -> Option<StoreName> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut followed = known.followed.iter();
+        followed.find(|(_, store)| store.id == id).map(|(name, _)| name.clone())
+    }
+
     /// Whether the token of a store, if it has one, can be used.
     pub(crate) fn check(store: &Store) -> Result<(), String> {
         client(store).map(|_| ())

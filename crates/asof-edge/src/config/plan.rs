@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use http::{HeaderName, Method};
 
 use super::auth::Auth;
-use super::names::{ServiceName, StateName, StoreName};
+use super::names::{PeerName, ServiceName, StateName, StoreName};
 use super::pattern::PathPattern;
+use super::peer::Peer;
 use super::release::{Canary, Releases, Version};
 use super::url::BaseUrl;
 
@@ -40,6 +41,12 @@ pub struct Plan {
     pub auth: Auth,
     /// Where the releases of services are kept, if anywhere.
     pub releases: Option<Releases>,
+    /// Where other edges connect, if any do.
+    pub peer_listen: Option<SocketAddr>,
+    /// File with the token that other edges send; needed beyond loopback.
+    pub peer_token_file: Option<PathBuf>,
+    /// The other edges, by name.
+    pub peers: BTreeMap<PeerName, Peer>,
     /// The cookie that carries the newest write of a client, if one does.
     pub session_cookie: Option<String>,
 }

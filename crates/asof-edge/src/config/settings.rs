@@ -44,6 +44,14 @@ impl Plan {
             all.put("releases.store", &releases.store);
             all.put("releases.space", &releases.space);
         }
+        if let Some(address) = self.peer_listen {
+            all.put("peer_listen", address);
+        }
+        all.file("peer_token_file", self.peer_token_file.as_deref());
+        for (name, peer) in &self.peers {
+            all.put(format!("peers.{name}.url"), &peer.url);
+            all.file(&format!("peers.{name}.token_file"), peer.token_file.as_deref());
+        }
         if let Some(cookie) = &self.session_cookie {
             all.put("session.cookie", cookie);
         }
