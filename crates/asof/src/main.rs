@@ -16,15 +16,18 @@ mod testrepo;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::Cli;
 use crate::context::Context;
+use crate::failure::Exit;
 use crate::output::{Format, Output};
 
 fn main() -> ExitCode {
-    // Wrong usage ends here, with exit code 2.
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
     let format = if cli.global.json { Format::Json } else { Format::Human };
     let mut context = Context::new(cli.global, Output::standard(format));
     let done = commands::run(cli.command, &mut context)
@@ -36,4 +39,17 @@ fn main() -> ExitCode {
     // The store, where this process has it open, is closed before it ends.
     drop(context);
     exit.into()
+}
+
+/// Help was asked for, or the command line is wrong: exit code 2, or what `asof run` keeps for
+/// failures of its own.
+fn misread(error: &clap::Error) -> ExitCode {
+    // There is nobody to tell where standard error is closed.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Done.into();
+    }
+    let partly = Cli::command().ignore_errors(true).try_get_matches();
+    let ran = partly.is_ok_and(|matches| matches.subcommand_name() == Some("run"));
+    if ran { Exit::Of(commands::run::OWN_FAILURE).into() } else { Exit::Usage.into() }
 }

@@ -21,6 +21,7 @@ pub(crate) mod origin;
 pub(crate) mod pin;
 pub(crate) mod put;
 pub(crate) mod restore;
+pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod space;
 pub(crate) mod time;
@@ -52,6 +53,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Cancel(command) => command.run(context),
         Command::Space(command) => command.run(context),
         Command::Import(command) => command.run(context),
+        Command::Run(command) => Ok(command.run(context)),
         Command::Demo(command) => command.run(context),
         Command::Time(command) => command.run(context),
         Command::Cap(command) => command.run(context),

@@ -13,4 +13,5 @@ mod operate;
 mod origin;
 mod outages;
 mod refusals;
+mod run;
 mod serve;
