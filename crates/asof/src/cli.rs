@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
     completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, explain::Explain,
-    get::Get, history::History, import::ImportCommand, log::Log, ls::Ls, origin::OriginCommand,
-    pin::PinCommand, put::Put, restore::Restore, run::Run, serve::Serve, space::SpaceCommand,
-    time::Time, token::TokenCommand, verify::Verify,
+    export::Export, get::Get, history::History, import::ImportCommand, log::Log, ls::Ls,
+    origin::OriginCommand, pin::PinCommand, put::Put, restore::Restore, run::Run, serve::Serve,
+    space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -84,6 +84,7 @@ pub(crate) enum Command {
     Space(SpaceCommand),
     #[command(subcommand)]
     Import(ImportCommand),
+    Export(Export),
     Run(Run),
     Demo(Demo),
     Time(Time),

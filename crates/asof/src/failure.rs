@@ -79,6 +79,14 @@ impl Failure {
         }
     }
 
+    /// The name of the problem; `None` where nobody reads the output any more.
+    pub(crate) fn name(&self) -> Option<ErrorName> {
+        match self {
+            Self::BrokenPipe => None,
+            Self::Problem(complaint) => Some(complaint.problem.name),
+        }
+    }
+
     /// It cannot be done now.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let problem = Problem::new(ErrorName::Unavailable, detail);

@@ -3,8 +3,10 @@
 mod cli;
 mod commands;
 mod context;
+mod export;
 mod failure;
 mod files;
+mod hold;
 mod human;
 mod import;
 mod local;

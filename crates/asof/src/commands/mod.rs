@@ -12,6 +12,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod edge;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Cancel(command) => command.run(context),
         Command::Space(command) => command.run(context),
         Command::Import(command) => command.run(context),
+        Command::Export(command) => command.run(context),
         Command::Run(command) => Ok(command.run(context)),
         Command::Demo(command) => command.run(context),
         Command::Time(command) => command.run(context),

@@ -7,6 +7,7 @@ mod architecture;
 mod commands;
 mod edge;
 mod edge_admin;
+mod export;
 mod harness;
 mod import;
 mod operate;

@@ -1,7 +1,6 @@
 //! `asof run`
 
 mod child;
-mod hold;
 
 use core::time::Duration;
 use std::ffi::OsString;
@@ -13,9 +12,9 @@ use clap::Args;
 use serde::Serialize;
 
 use self::child::{Ended, Environment};
-use self::hold::{Hold, Release, Request};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::hold::{Hold, IfThere, Release, Request};
 use crate::human;
 
 /// The exit code for a failure of `asof run` itself, as `env` and `timeout` have it.
@@ -100,7 +99,8 @@ impl Run {
             .unwrap_or_else(|| format!("run-{}-{}", std::process::id(), clock.wall().as_micros()));
         let shown = human::one_line(&self.command.join(" ".as_ref()).to_string_lossy());
         let reason = self.reason.unwrap_or_else(|| format!("asof run: {shown}"));
-        let request = Request { name, owner: context.author(), reason, at: self.at, ttl: self.ttl };
+        let (owner, if_there) = (context.author(), IfThere::Refuse);
+        let request = Request { name, owner, reason, at: self.at, ttl: self.ttl, if_there };
         let hold = Hold::take(context.client()?, request)?;
         let (name, at) = (hold.name().to_owned(), hold.at());
         if !context.out.is_json() {

@@ -24,17 +24,27 @@ const RETRY_HASTE: u32 = 8;
 
 /// What to hold.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) name: String,
-    pub(super) owner: String,
-    pub(super) reason: String,
-    pub(super) at: Option<Timestamp>,
-    pub(super) ttl: Duration,
+pub(crate) struct Request {
+    pub(crate) name: String,
+    pub(crate) owner: String,
+    pub(crate) reason: String,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) ttl: Duration,
+    pub(crate) if_there: IfThere,
+}
+
+/// What happens where there is a pin of that name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum IfThere {
+    /// It is somebody else's: renewed, it would hold its own moment, and go when that one says so.
+    Refuse,
+    /// It was left by this work when it was interrupted.
+    Adopt,
 }
 
 /// A moment that is held.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     pin: Pin,
     ended: SyncSender<()>,
     keeper: JoinHandle<Kept>,
@@ -42,7 +52,7 @@ pub(super) struct Hold {
 
 /// How a hold ended.
 #[derive(Debug)]
-pub(super) enum Release {
+pub(crate) enum Release {
     /// The moment was held to the end.
     Done,
     /// It was, but the pin could not be released, and goes when its time is over.
@@ -83,11 +93,9 @@ enum Renewal {
 
 impl Hold {
     /// Pins the moment and goes on renewing the pin.
-    pub(super) fn take(client: Client, request: Request) -> Result<Self, Failure> {
-        let Request { name, owner, reason, at, ttl } = request;
-        // A pin of this name would be renewed, at its own moment, and somebody else's batch would
-        // release it.
-        if client.pins()?.pins.iter().any(|pin| pin.name == name) {
+    pub(crate) fn take(client: Client, request: Request) -> Result<Self, Failure> {
+        let Request { name, owner, reason, at, ttl, if_there } = request;
+        if if_there == IfThere::Refuse && client.pins()?.pins.iter().any(|pin| pin.name == name) {
             return Err(Failure::usage(format!(
                 "there is a pin `{name}` already; pass another --name, or release it with `asof \
                  pin release {name}`"
@@ -97,6 +105,10 @@ impl Hold {
             PinRequest { owner, reason, at: at.map(Into::into), ttl_seconds: ttl.as_secs() };
         let began = SystemClock.boot();
         let pin = client.create_pin(&name, &request)?;
+        if at.is_some_and(|at| at != pin.at.0) {
+            let held = pin.at.0;
+            return Err(Failure::usage(format!("there is a pin `{name}` already, of {held}")));
+        }
         request.at = Some(pin.at);
         let epoch = client.time()?.epoch.0;
         let held = Pin { client, name, request, at: pin.at.0, epoch };
@@ -109,16 +121,16 @@ impl Hold {
         Ok(Self { pin: held, ended, keeper })
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.pin.name
     }
 
-    pub(super) fn at(&self) -> Timestamp {
+    pub(crate) fn at(&self) -> Timestamp {
         self.pin.at
     }
 
     /// Lets go of the moment.
-    pub(super) fn release(self) -> Release {
+    pub(crate) fn release(self) -> Release {
         let Self { pin, ended, keeper } = self;
         // Where the keeper is gone, what it left is read from its end.
         let _ = ended.send(());
@@ -145,16 +157,14 @@ impl Pin {
                 }
                 Ok(Renewal::Lost(why)) => {
                     let (name, at) = (&self.name, self.at);
-                    warn(&format!("asof run: pin {name} of {at} is lost: {why}"));
+                    warn(&format!("pin {name} of {at} is lost: {why}"));
                     return Kept::Lost(why);
                 }
                 Err(error) => {
                     pause = regular / RETRY_HASTE;
                     let (name, why) = (&self.name, error.message());
                     let left = until.since(began).as_secs();
-                    warn(&format!(
-                        "asof run: pin {name} could not be renewed, it lapses in {left} s: {why}"
-                    ));
+                    warn(&format!("pin {name} could not be renewed, it lapses in {left} s: {why}"));
                 }
             }
         }
@@ -164,7 +174,7 @@ impl Pin {
     fn warn_retaken(&self) {
         let (name, at) = (&self.name, self.at);
         warn(&format!(
-            "asof run: pin {name} had lapsed or was released; it holds {at} again, and nothing of \
+            "pin {name} had lapsed or was released; it holds {at} again, and nothing of \
              it was dropped meanwhile"
         ));
     }
@@ -203,7 +213,7 @@ impl Pin {
             }
             Err(error) => return Release::Lost(error.message().to_owned()),
         }
-        match self.client.release_pin(&self.name, "its command has ended", DryRun::No) {
+        match self.client.release_pin(&self.name, "its work is done", DryRun::No) {
             Ok(_) => Release::Done,
             Err(error) => Release::Lapses(error.message().to_owned()),
         }
