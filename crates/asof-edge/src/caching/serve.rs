@@ -184,6 +184,7 @@ impl Inner {
             return;
         }
         let Ok(place) = Arc::clone(&self.shadows).try_acquire_owned() else { return };
+        self.metrics.shadows.inc();
         let (inner, root) = (Arc::clone(self), Arc::clone(root));
         let (call, known) = (Arc::clone(call), Arc::clone(known));
         tokio::spawn(async move {
