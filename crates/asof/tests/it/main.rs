@@ -10,6 +10,7 @@ mod edge_admin;
 mod harness;
 mod help;
 mod import;
+mod incident;
 mod operate;
 mod origin;
 mod outages;

@@ -107,7 +107,8 @@ fn an_incident_ends_by_mark_revert_and_clear() {
 
 /// Closed, as the command line takes it.
 fn after(store: &Store) -> String {
-    store.json(&["time"])[0]["closed"].to_string()
+    let time = store.ok(&["time", "--json"]).object();
+    time.get("closed").unwrap().to_string()
 }
 
 #[test]
