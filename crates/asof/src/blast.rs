@@ -14,11 +14,8 @@ const VALUE_CHARS_MAX: usize = 40;
 pub(crate) fn show(out: &mut Output, blast: &BlastBody) -> Result<(), Failure> {
     out.line(&format!("latest  {} -> {}", blast.from.0, blast.to.0))?;
     let least = if blast.at_least { "at least " } else { "" };
-    out.line(&match blast.keys {
-        0 => "no key answers differently".to_owned(),
-        1 => format!("{least}1 key answers differently"),
-        keys => format!("{least}{} keys answer differently", human::count(keys)),
-    })?;
+    let verb = if blast.keys == 1 { "answers" } else { "answer" };
+    out.line(&format!("{least}{} {verb} differently", keys(blast.keys)))?;
     if blast.keys == 0 {
         return Ok(());
     }
@@ -43,6 +40,15 @@ pub(crate) fn show(out: &mut Output, blast: &BlastBody) -> Result<(), Failure> {
         out.line("some of them, those written last first:")?;
     }
     changes(out, &blast.sample)
+}
+
+/// A number of keys.
+pub(crate) fn keys(number: u64) -> String {
+    match number {
+        0 => "no keys".to_owned(),
+        1 => "1 key".to_owned(),
+        many => format!("{} keys", human::count(many)),
+    }
 }
 
 /// Keys and what becomes of them.

@@ -22,8 +22,11 @@ use crate::{
     Receipt, Result, SpaceName, SpaceState, Value, Write,
 };
 
-/// Keys shown at most, of those written and of those in conflict.
-const SHOWN_MAX: usize = 100;
+/// Keys shown at most of those written.
+const SAMPLE_MAX: usize = 20;
+
+/// Keys shown at most of those in conflict, on which somebody has to decide.
+const CONFLICTS_SHOWN_MAX: usize = 100;
 
 /// What to put back, and how.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -136,8 +139,8 @@ impl Plan {
             return Ok(());
         };
         Err(Error::conflict(format!(
-            "{} keys were written again since, the first is `{}/{}` by commit {}: decide for each \
-             whether to keep or to restore it, or keep them all; a dry run lists them",
+            "keys in conflict: {}, written again since, the first is `{}/{}` by commit {}: decide \
+             for each whether to keep or to restore it, or keep them all; a dry run lists them",
             self.outcome.conflicts, first.change.space, first.change.key, first.by
         )))
     }
@@ -371,7 +374,7 @@ impl Planner<'_> {
             return Ok(());
         }
         self.outcome.conflicts += 1;
-        if self.outcome.in_conflict.len() < SHOWN_MAX {
+        if self.outcome.in_conflict.len() < CONFLICTS_SHOWN_MAX {
             let change = self.change(space, key, held)?;
             let Place { effective, sequence: by } = held.present;
             self.outcome.in_conflict.push(RevertConflict { change, by, effective });
@@ -380,7 +383,7 @@ impl Planner<'_> {
     }
 
     fn write(&mut self, space: SpaceId, key: Key, held: &Held) -> Result<()> {
-        if self.outcome.sample.len() < SHOWN_MAX {
+        if self.outcome.sample.len() < SAMPLE_MAX {
             let change = self.change(space, key.clone(), held)?;
             self.outcome.sample.push(change);
         }

@@ -96,9 +96,12 @@ impl Revert {
         // Conflicts are listed before anything is done; the store refuses them in any case.
         let look = Care { dry_run: DryRun::Yes, confirm: confirm.clone(), ..Care::default() };
         let plan = client.revert(&request, &look)?;
-        if dry_run || plan.conflicts > 0 {
+        if dry_run {
             show_plan(out, &plan)?;
-            return Ok(if dry_run { Exit::Done } else { refuse(out, plan.conflicts) });
+            return Ok(Exit::Done);
+        }
+        if plan.conflicts > 0 {
+            return refuse(out, &plan);
         }
         let care = Care { confirm, ..Care::default() };
         let outcome = client.revert(&request, &care)?;
@@ -111,7 +114,11 @@ impl Revert {
                 show::receipt(out, receipt, when)?;
                 out.line(&summary(&outcome))?;
             }
-            None => out.line(&format!("nothing to put back: {}", summary(&outcome)))?,
+            None => out.line(&format!(
+                "nothing to put back: {} held that already, {} kept",
+                blast::keys(outcome.unchanged),
+                human::count(outcome.kept)
+            ))?,
         }
         Ok(Exit::Done)
     }
@@ -136,21 +143,50 @@ impl Revert {
     }
 }
 
-fn refuse(out: &mut Output, conflicts: u64) -> Exit {
-    if !out.is_json() {
-        out.note(&format!(
-            "error: nothing was done: {} keys were written again since\nhint: decide on each with \
-             --keep SPACE/KEY or --restore SPACE/KEY, or leave them all with --skip-conflicts",
-            human::count(conflicts)
-        ));
+fn refuse(out: &mut Output, plan: &RevertOutcome) -> Result<Exit, Failure> {
+    if out.is_json() {
+        out.json(plan)?;
+        return Ok(Exit::Refused);
     }
-    Exit::Refused
+    show_conflicts(out, plan)?;
+    out.note(
+        "error: nothing was done\nhint: decide on each with --keep SPACE/KEY or --restore \
+         SPACE/KEY, or leave them all as they are with --skip-conflicts",
+    );
+    Ok(Exit::Refused)
+}
+
+fn show_conflicts(out: &mut Output, plan: &RevertOutcome) -> Result<(), Failure> {
+    let verb = if plan.conflicts == 1 { "was" } else { "were" };
+    out.line(&format!("{} {verb} written again since:", blast::keys(plan.conflicts)))?;
+    let mut table = Table::new([
+        ("SPACE/KEY", Align::Left),
+        ("BY", Align::Right),
+        ("AT", Align::Left),
+        ("HOLDS", Align::Left),
+        ("HELD BEFORE", Align::Left),
+    ]);
+    for conflict in &plan.in_conflict {
+        let change = &conflict.change;
+        table.row([
+            human::one_line(&format!("{}/{}", change.space, change.key)),
+            conflict.commit.0.to_string(),
+            conflict.effective.0.to_string(),
+            blast::value(change.before.as_ref()),
+            blast::value(change.after.as_ref()),
+        ]);
+    }
+    out.page(&mut table)?;
+    if (plan.in_conflict.len() as u64) < plan.conflicts {
+        out.line("...")?;
+    }
+    Ok(())
 }
 
 fn summary(outcome: &RevertOutcome) -> String {
     format!(
-        "{} keys put back, {}; {} held that already, {} kept",
-        human::count(outcome.keys),
+        "{} put back, {}; {} held that already, {} kept",
+        blast::keys(outcome.keys),
         human::size(outcome.bytes),
         human::count(outcome.unchanged),
         human::count(outcome.kept)
@@ -168,28 +204,7 @@ fn show_plan(out: &mut Output, plan: &RevertOutcome) -> Result<(), Failure> {
     }
     if plan.conflicts > 0 {
         out.line("")?;
-        out.line(&format!(
-            "{} keys were written again since: decide on each",
-            human::count(plan.conflicts)
-        ))?;
-        let mut table = Table::new([
-            ("SPACE/KEY", Align::Left),
-            ("BY", Align::Right),
-            ("AT", Align::Left),
-            ("HOLDS", Align::Left),
-            ("HELD BEFORE", Align::Left),
-        ]);
-        for conflict in &plan.in_conflict {
-            let change = &conflict.change;
-            table.row([
-                human::one_line(&format!("{}/{}", change.space, change.key)),
-                conflict.commit.0.to_string(),
-                conflict.effective.0.to_string(),
-                blast::value(change.before.as_ref()),
-                blast::value(change.after.as_ref()),
-            ]);
-        }
-        out.page(&mut table)?;
+        show_conflicts(out, plan)?;
     }
     blast::note_confirm(out, plan.confirm.as_deref());
     Ok(())

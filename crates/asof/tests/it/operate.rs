@@ -83,9 +83,9 @@ fn an_incident_ends_by_mark_revert_and_clear() {
         assert!(conflict.text().contains("s/k"), "{}", conflict.text());
         assert!(conflict.err.contains("--restore SPACE/KEY"), "{}", conflict.err);
         let dry = store.ok(&[&revert[..], &["--dry-run"]].concat());
-        assert!(dry.text().contains("1 keys were written again since"), "{}", dry.text());
+        assert!(dry.text().contains("1 key was written again since"), "{}", dry.text());
         let done = store.ok(&[&revert[..], &["--restore", "s/k"]].concat());
-        assert!(done.text().contains("1 keys put back"), "{}", done.text());
+        assert!(done.text().contains("1 key put back"), "{}", done.text());
         let again = store.ok(&revert);
         assert!(again.text().starts_with("nothing to put back"), "{}", again.text());
 
