@@ -1,5 +1,6 @@
 //! `asof`: the store and its command line, in one binary.
 
+mod blast;
 mod cli;
 mod commands;
 mod context;
