@@ -27,6 +27,8 @@ pub struct Settings {
     pub followers_max: usize,
     /// How long a request body may take to arrive.
     pub body_timeout: Duration,
+    /// Keys that a control action may touch without a second word.
+    pub confirm_above_keys: u64,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             value_bytes_max: asof_time::limits::VALUE_BYTES_MAX_DEFAULT,
             followers_max: limits::FOLLOWERS_DEFAULT,
             body_timeout: limits::BODY_TIMEOUT_DEFAULT,
+            confirm_above_keys: limits::CONFIRM_ABOVE_KEYS_DEFAULT,
         }
     }
 }

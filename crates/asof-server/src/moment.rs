@@ -35,6 +35,8 @@ pub(crate) enum NamedBy {
     Datetime,
     /// A preview: the answer may still change.
     Preview,
+    /// An operator, who looks beyond the cap.
+    Operator,
 }
 
 /// A moment that was asked for.
@@ -73,6 +75,14 @@ pub(crate) fn named(call: &Call<'_>, body: Option<Timestamp>) -> Result<Asked, R
         }
         return Ok(Asked { as_of: AsOf::Preview(at), named_by: NamedBy::Preview, session: None });
     }
+    if beyond_cap(call)? {
+        let at = url
+            .or(body)
+            .map_or_else(|| call.parsed_header::<Timestamp>(&AS_OF), |at| Ok(Some(at)))?;
+        let at = at.unwrap_or_else(|| call.app.store.time().closed);
+        let as_of = AsOf::Beyond(at);
+        return Ok(Asked { as_of, named_by: NamedBy::Operator, session: None });
+    }
     let session = call.parsed_header::<SessionToken>(&ASOF_TOKEN)?;
     if let Some(session) = session {
         check_epoch(call, session.epoch)?;
@@ -84,6 +94,17 @@ pub(crate) fn named(call: &Call<'_>, body: Option<Timestamp>) -> Result<Asked, R
         (None, _, None) => by_headers(call)?,
     };
     Ok(Asked { as_of, named_by, session })
+}
+
+/// Whether the caller asks by name for what a cap holds back, and may.
+pub(crate) fn beyond_cap(call: &Call<'_>) -> Result<bool, Refusal> {
+    if !call.query.flag("above_cap")? {
+        return Ok(false);
+    }
+    if !call.caller.is_at_least(Role::Operator) {
+        return Err(Refusal::forbidden("above_cap=true takes a token of role operator"));
+    }
+    Ok(true)
 }
 
 pub(crate) fn check_epoch(call: &Call<'_>, epoch: Epoch) -> Result<(), Refusal> {
@@ -156,7 +177,7 @@ impl Asked {
     ) -> Result<Option<(Timestamp, Duration)>, Refusal> {
         let bound = wait_bound(call)?;
         let (at, bound) = match (self.as_of, self.session) {
-            (AsOf::At(at), _) => (at, bound.unwrap_or_default()),
+            (AsOf::At(at) | AsOf::Beyond(at), _) => (at, bound.unwrap_or_default()),
             (AsOf::Latest, Some(session)) => (session.at, bound.unwrap_or(SESSION_WAIT)),
             (AsOf::Latest, None) | (AsOf::Preview(_), _) => return Ok(None),
         };
@@ -227,13 +248,17 @@ impl Asked {
 
 /// Who may keep an answer whose moments are all in the URL.
 pub(crate) fn caching_of_url(call: &Call<'_>, with_epoch: bool) -> HeaderValue {
-    let named_by = if with_epoch { NamedBy::UrlWithEpoch } else { NamedBy::Url };
+    let named_by = match beyond_cap(call) {
+        Ok(false) if with_epoch => NamedBy::UrlWithEpoch,
+        Ok(false) => NamedBy::Url,
+        _ => NamedBy::Operator,
+    };
     HeaderValue::from_static(caching(call, named_by))
 }
 
 fn caching(call: &Call<'_>, named_by: NamedBy) -> &'static str {
     match (named_by, call.caller.name().is_some()) {
-        (NamedBy::Preview, _) => "no-store",
+        (NamedBy::Preview | NamedBy::Operator, _) => "no-store",
         (NamedBy::UrlWithEpoch, false) => "public, max-age=31536000, immutable",
         (NamedBy::UrlWithEpoch, true) => "private, max-age=31536000, immutable",
         (_, false) => "no-cache",

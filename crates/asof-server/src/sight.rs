@@ -21,7 +21,11 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         return true;
     }
     match record.action {
-        Action::StoreRestored | Action::CapSet | Action::CapCleared | Action::ClockAccepted => true,
+        Action::StoreRestored
+        | Action::CapSet
+        | Action::CapCleared
+        | Action::CapExpired
+        | Action::ClockAccepted => true,
         Action::SpaceCreated | Action::SpaceLive | Action::RetentionSet | Action::FloorRaised => {
             SpaceName::new(&record.subject).is_ok_and(|space| caller.covers(&space))
         }
@@ -31,6 +35,9 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         | Action::TokenCreated
         | Action::TokenRevoked
         | Action::CommitAmended
-        | Action::CommitCancelled => false,
+        | Action::CommitCancelled
+        | Action::CommitMarkedBad
+        | Action::CommitUnmarkedBad
+        | Action::CommitReverted => false,
     }
 }

@@ -4,31 +4,45 @@ use std::io;
 use std::process::ExitCode;
 
 use asof_api::{ErrorName, Problem};
+use asof_client::{Origin, TransportErrorKind};
 use asof_store::ErrorKind;
 use serde::Serialize;
 
 use crate::output::Output;
 
+/// What to do where no store answers.
+const START_A_SERVER: &str = "start one with `asof serve`, or pass --data DIR";
+
 /// What a script learns from the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     /// Done, or found.
-    Done = 0,
+    Done,
     /// The key is absent, or a check did not pass.
-    Absent = 1,
+    Absent,
     /// The command line or its input is wrong.
-    Usage = 2,
+    Usage,
     /// The store refused.
-    Refused = 3,
+    Refused,
     /// It cannot be done now.
-    Unavailable = 4,
+    Unavailable,
     /// What is stored is not what was written.
-    Corrupt = 5,
+    Corrupt,
+    /// What the command says that this one ran for somebody, or why it could not run it.
+    Of(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Absent => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::Unavailable => 4,
+            Exit::Corrupt => 5,
+            Exit::Of(code) => code,
+        })
     }
 }
 
@@ -69,6 +83,14 @@ impl Failure {
         }
     }
 
+    /// The name of the problem; `None` where nobody reads the output any more.
+    pub(crate) fn name(&self) -> Option<ErrorName> {
+        match self {
+            Self::BrokenPipe => None,
+            Self::Problem(complaint) => Some(complaint.problem.name),
+        }
+    }
+
     /// It cannot be done now.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let problem = Problem::new(ErrorName::Unavailable, detail);
@@ -77,6 +99,14 @@ impl Failure {
 
     fn new(problem: Problem, exit: Exit) -> Self {
         Self::Problem(Box::new(Complaint { hint: hint(&problem), problem, exit }))
+    }
+
+    /// With this to do about it.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        if let Self::Problem(complaint) = &mut self {
+            complaint.hint = Some(hint.to_owned());
+        }
+        self
     }
 
     /// Says on standard error what went wrong; returns the exit code.
@@ -104,14 +134,18 @@ impl Failure {
 impl From<asof_client::Error> for Failure {
     fn from(error: asof_client::Error) -> Self {
         let exit = exit_of(error.name(), error.origin());
-        Self::new(error.problem().clone(), exit)
+        let failure = Self::new(error.problem().clone(), exit);
+        match error.origin() {
+            Origin::Transport(TransportErrorKind::Unreachable) => failure.with_hint(START_A_SERVER),
+            _ => failure,
+        }
     }
 }
 
 impl From<asof_store::Error> for Failure {
     fn from(error: asof_store::Error) -> Self {
         let problem = problem_of(&error);
-        let exit = exit_of(problem.name, asof_client::Origin::Store);
+        let exit = exit_of(problem.name, Origin::Store);
         Self::new(problem, exit)
     }
 }
@@ -126,10 +160,13 @@ impl From<io::Error> for Failure {
     }
 }
 
-fn exit_of(name: ErrorName, origin: asof_client::Origin) -> Exit {
-    use asof_client::{Origin, TransportErrorKind};
+fn exit_of(name: ErrorName, origin: Origin) -> Exit {
     match (origin, name) {
-        (Origin::Request | Origin::Transport(TransportErrorKind::Untrusted), _) => Exit::Usage,
+        (
+            Origin::Request
+            | Origin::Transport(TransportErrorKind::Untrusted | TransportErrorKind::Address),
+            _,
+        ) => Exit::Usage,
         (_, ErrorName::Absent) => Exit::Absent,
         (_, ErrorName::Unavailable | ErrorName::RequestTimeout | ErrorName::Internal) => {
             Exit::Unavailable
@@ -154,6 +191,7 @@ fn problem_of(error: &asof_store::Error) -> Problem {
         ErrorKind::BelowFloor { floor } => problem.floor = Some(floor.into()),
         ErrorKind::AboveCap { cap } => problem.cap = Some(cap.into()),
         ErrorKind::WrongEpoch { epoch } => problem.epoch = Some(epoch.into()),
+        ErrorKind::Unconfirmed { keys } => problem.confirm = Some(format!("{keys}-keys")),
         ErrorKind::TooLarge { limit } => problem.limit = Some(limit),
         _ => {}
     }
@@ -178,6 +216,10 @@ fn hint(problem: &Problem) -> Option<String> {
         ErrorName::AboveCap => {
             "an operator holds readers at a moment: `asof cap show` says who and why".to_owned()
         }
+        ErrorName::Unconfirmed => match &problem.confirm {
+            Some(word) => format!("look at it with --dry-run; if it is meant, --confirm {word}"),
+            None => "look at it with --dry-run".to_owned(),
+        },
         ErrorName::InThePast => match problem.last {
             Some(last) => format!("choose a moment after {}, or leave it out for now", last.0),
             None => "choose a later moment, or leave it out for now".to_owned(),

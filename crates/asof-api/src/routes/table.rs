@@ -1,15 +1,17 @@
 //! The table itself, with the routes that read and write.
 
 use super::control::{
-    ACCEPT_CLOCK, BACKUP, CAP, CLEAR_CAP, CONTROL, CREATE_PIN, CREATE_SPACE, CREATE_TOKEN, GO_LIVE,
-    HEALTHZ, IMPORT, METRICS, OPENAPI, PINS, READYZ, RELEASE_PIN, REVOKE_TOKEN, SET_CAP,
-    SET_RETENTION, SOURCE, SPACE, SPACE_LIST, TOKENS, USAGE,
+    ACCEPT_CLOCK, BACKUP, BAD_COMMITS, CAP, CLEAR_CAP, CONTROL, CREATE_PIN, CREATE_SPACE,
+    CREATE_TOKEN, GO_LIVE, HEALTHZ, IMPORT, MARK_BAD, METRICS, OPENAPI, PINS, READYZ, RELEASE_PIN,
+    REVERT, REVOKE_TOKEN, SET_CAP, SET_RETENTION, SOURCE, SPACE, SPACE_LIST, TOKENS, UNMARK_BAD,
+    USAGE,
 };
 use super::param::{
-    AFTER_CURSOR, AFTER_KEY, AS_OF, BEFORE, DIFF_FROM, DIFF_TO, EPOCH, H_ACCEPT_DATETIME, H_AS_OF,
-    H_AUTHOR, H_EFFECTIVE_AT, H_IDEMPOTENCY_KEY, H_IF_MATCH, H_IF_NONE_MATCH, H_IF_NONE_MATCH_ANY,
-    H_IF_UNCHANGED_SINCE, H_LAST_EVENT_ID, H_MESSAGE, H_REASON, H_TOKEN, HEARTBEAT, HISTORY_FROM,
-    LIMIT, PENDING, PREFIX, PREVIEW, SPACES, VALUES, WAIT, WAIT_FOR,
+    ABOVE_CAP, AFTER_CURSOR, AFTER_KEY, AS_OF, BEFORE, DIFF_FROM, DIFF_TO, EPOCH,
+    H_ACCEPT_DATETIME, H_AS_OF, H_AUTHOR, H_EFFECTIVE_AT, H_IDEMPOTENCY_KEY, H_IF_MATCH,
+    H_IF_NONE_MATCH, H_IF_NONE_MATCH_ANY, H_IF_UNCHANGED_SINCE, H_LAST_EVENT_ID, H_MESSAGE,
+    H_REASON, H_TOKEN, HEARTBEAT, HISTORY_FROM, LIMIT, PENDING, PREFIX, PREVIEW, SPACES, VALUES,
+    WAIT, WAIT_FOR,
 };
 use super::{BodyLimit, Needs, Payload, Route, RouteId, Verb, schema};
 use crate::ErrorName::{
@@ -74,6 +76,10 @@ pub const ROUTES: &[Route] = &[
     AMEND,
     CANCEL,
     FEED,
+    REVERT,
+    BAD_COMMITS,
+    MARK_BAD,
+    UNMARK_BAD,
     CAP,
     SET_CAP,
     CLEAR_CAP,
@@ -103,7 +109,17 @@ const TIME: Route = Route {
 };
 
 const GET: Route = Route {
-    params: &[AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_ACCEPT_DATETIME, H_TOKEN, H_IF_NONE_MATCH],
+    params: &[
+        AS_OF,
+        EPOCH,
+        WAIT,
+        PREVIEW,
+        ABOVE_CAP,
+        H_AS_OF,
+        H_ACCEPT_DATETIME,
+        H_TOKEN,
+        H_IF_NONE_MATCH,
+    ],
     statuses: &[200, 304],
     errors: &[
         UnknownSpace,
@@ -173,7 +189,7 @@ const DELETE: Route = Route {
 };
 
 const HISTORY: Route = Route {
-    params: &[AS_OF, HISTORY_FROM, BEFORE, LIMIT, EPOCH, H_AS_OF, H_TOKEN],
+    params: &[AS_OF, HISTORY_FROM, BEFORE, LIMIT, EPOCH, ABOVE_CAP, H_AS_OF, H_TOKEN],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -193,7 +209,9 @@ const HISTORY: Route = Route {
 };
 
 const SCAN: Route = Route {
-    params: &[PREFIX, AFTER_KEY, LIMIT, VALUES, AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_TOKEN],
+    params: &[
+        PREFIX, AFTER_KEY, LIMIT, VALUES, AS_OF, EPOCH, WAIT, PREVIEW, ABOVE_CAP, H_AS_OF, H_TOKEN,
+    ],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -216,7 +234,7 @@ const READ: Route = Route {
     request: Payload::Json(schema::<body::ReadRequest>),
     limit: BodyLimit::Small,
     answer: Payload::Json(schema::<body::ReadBody>),
-    params: &[EPOCH, WAIT, H_AS_OF, H_TOKEN],
+    params: &[EPOCH, WAIT, ABOVE_CAP, H_AS_OF, H_TOKEN],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -239,7 +257,7 @@ const READ: Route = Route {
 };
 
 const DIFF: Route = Route {
-    params: &[DIFF_FROM, DIFF_TO, AFTER_KEY, LIMIT, EPOCH],
+    params: &[DIFF_FROM, DIFF_TO, AFTER_KEY, LIMIT, EPOCH, ABOVE_CAP],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -275,7 +293,7 @@ const COMMIT: Route = Route {
 };
 
 const COMMITS: Route = Route {
-    params: &[AFTER_CURSOR, SPACES, LIMIT, PENDING],
+    params: &[AFTER_CURSOR, SPACES, LIMIT, PENDING, ABOVE_CAP],
     errors: &[BelowFloor, Corrupt],
     ..get(
         RouteId::Commits,

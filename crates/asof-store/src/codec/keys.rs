@@ -2,6 +2,7 @@
 //!
 //! | first byte | rest | row |
 //! | --- | --- | --- |
+//! | `b` | sequence, 8 | mark of a bad commit |
 //! | `c` | control sequence, 8 | control record |
 //! | `i` | hash of an idempotency key, 16 | outcome |
 //! | `j` | accepted, 8; the same hash, 16 | (empty: order of expiry) |
@@ -27,6 +28,7 @@ use crate::{Key, Result};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct SpaceId(pub(crate) u32);
 
+pub(crate) const BAD: u8 = b'b';
 pub(crate) const CONTROL: u8 = b'c';
 pub(crate) const IDEMPOTENCY: u8 = b'i';
 pub(crate) const IDEMPOTENCY_ORDER: u8 = b'j';
@@ -53,6 +55,10 @@ fn tagged(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         row.extend_from_slice(part);
     }
     row
+}
+
+pub(crate) fn bad(sequence: Sequence) -> Vec<u8> {
+    tagged(BAD, &[&sequence.as_u64().to_be_bytes()])
 }
 
 pub(crate) fn control(sequence: u64) -> Vec<u8> {

@@ -7,5 +7,6 @@ mod commit;
 mod house;
 mod import;
 mod keep;
+mod operate;
 mod pending;
 mod publish;
