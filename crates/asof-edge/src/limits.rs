@@ -90,6 +90,8 @@ pub(crate) const TUNNEL_BUFFER_BYTES: usize = 16 << 10;
 
 /// How long a request head may take to arrive.
 pub(crate) const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a connection that waits is looked at, so that its time-outs are noticed.
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(3_750);
 /// How long a client may send nothing of its body.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of its answer.
@@ -106,8 +108,6 @@ pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long what is under way may take to end when the edge stops.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// Header fields of one request.
-pub(crate) const HEADERS_MAX: usize = 100;
 /// Requests at once on one HTTP/2 connection.
 pub(crate) const STREAMS_MAX: u32 = 256;
 /// Connections of the admin listener at once: apart, so that it answers in a flood.

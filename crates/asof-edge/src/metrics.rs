@@ -21,7 +21,11 @@ const LATENCY_BOUNDS: [f64; 14] = [
 /// The metrics of one edge. Labels are words of the configuration, never of a request. Cheap to
 /// clone.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub(crate) struct Metrics(Arc<Counted>);
+
+/// What is counted.
+#[derive(Debug)]
+pub(crate) struct Counted {
     requests: Family<RequestLabels, Counter>,
     usual: Usual<RequestLabels>,
     of_door: OfDoor,
@@ -114,10 +118,18 @@ pub(crate) struct DoorLabel {
     pub(crate) listener: &'static str,
 }
 
+impl core::ops::Deref for Metrics {
+    type Target = Counted;
+
+    fn deref(&self) -> &Counted {
+        &self.0
+    }
+}
+
 impl Metrics {
     pub(crate) fn new() -> Self {
         let latency: Latency = Family::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
-        Self {
+        Self(Arc::new(Counted {
             requests: Family::default(),
             usual: Usual::default(),
             of_door: OfDoor::default(),
@@ -129,7 +141,7 @@ impl Metrics {
             retries: Counter::default(),
             ejections: Counter::default(),
             reloads: Counter::default(),
-        }
+        }))
     }
 
     pub(crate) fn register(&self, registry: &mut Registry) {

@@ -1,6 +1,7 @@
 //! The configuration of a server: read strictly and wholly, checked in one place.
 
 use core::fmt;
+use core::time::Duration;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -81,6 +82,13 @@ pub struct Limits {
     pub idle_timeout: Span,
     /// How long requests under way may take to end when the server stops.
     pub drain_timeout: Span,
+}
+
+impl Limits {
+    /// How often a connection that waits is looked at, so that its time-outs are noticed.
+    pub(crate) fn look_interval(&self) -> Duration {
+        self.header_timeout.0.min(self.idle_timeout.0) / 4
+    }
 }
 
 impl Default for Limits {

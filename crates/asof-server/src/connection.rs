@@ -1,6 +1,7 @@
 //! One connection: bounding what its client may do, and ending it.
 
 use core::pin::pin;
+use core::time::Duration;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::Request;
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::alarms::Alarms;
 use crate::app::App;
 use crate::config::Limits;
 use crate::limits;
@@ -85,8 +87,9 @@ impl Speaker {
         // A client that takes nothing of its answer must not hold its place for ever.
         let stream = TokioIo::new(Stream::new(stream, self.limits.write_timeout.0));
         let mut connection = pin!(builder.serve_connection(stream, service));
-        let mut seen = 0;
-        let mut ending = false;
+        let interval = self.limits.look_interval();
+        let (mut seen, mut quiet) = (0, Duration::ZERO);
+        let (mut ending, mut told) = (false, false);
         loop {
             tokio::select! {
                 // What is polled on every request comes first; the rest moves seldom.
@@ -98,15 +101,18 @@ impl Speaker {
                     return;
                 }
                 _ = stopping.wait_for(|stopping| *stopping), if !ending => ending = true,
-                () = sleep(self.limits.idle_timeout.0), if !ending => {
+                // The alarms of the connection are looked at then as well.
+                () = sleep(interval) => {
                     let count = requests.load(Ordering::Relaxed);
-                    ending = count == seen;
+                    quiet = if count == seen { quiet + interval } else { Duration::ZERO };
                     seen = count;
+                    ending |= quiet >= self.limits.idle_timeout.0;
                 }
             }
-            if ending {
+            if ending && !told {
                 // What is under way still ends; nothing new is taken.
                 connection.as_mut().graceful_shutdown();
+                told = true;
             }
         }
     }
@@ -115,7 +121,7 @@ impl Speaker {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .http1()
-            .timer(TokioTimer::new())
+            .timer(Alarms)
             .header_read_timeout(self.limits.header_timeout.0)
             .max_buf_size(limits::HEAD_BYTES_MAX);
         builder

@@ -45,7 +45,7 @@ struct Contestant {
     name: &'static str,
     bound: Bound,
     process: u32,
-    ring: Ring,
+    address: SocketAddr,
     rates: Vec<f64>,
     busy: Vec<f64>,
     p99: Vec<f64>,
@@ -68,8 +68,8 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let ours = Ours::start(service, egress)?;
     let bare = Served::start_by(servers::pinned, &["edge-bare-here"], None)?;
     let mut contestants = vec![
-        Contestant::new("edge", Bound::None, ours.served.id(), ours.served.address, effort)?,
-        Contestant::new("hyper", Bound::AtLeast(0.75), bare.id(), bare.address, effort)?,
+        Contestant::new("edge", Bound::None, ours.served.id(), ours.served.address),
+        Contestant::new("hyper", Bound::AtLeast(0.75), bare.id(), bare.address),
     ];
     let mut peers = Vec::new();
     for (name, program, bound, start) in [
@@ -82,7 +82,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
         };
         let peer = start(&program, service).map_err(|error| format!("{name}: {error}"))?;
         let bound = Bound::AtLeast(bound);
-        contestants.push(Contestant::new(name, bound, peer.id(), peer.address, effort)?);
+        contestants.push(Contestant::new(name, bound, peer.id(), peer.address));
         peers.push(peer);
     }
     for round in 0..=effort.rounds {
@@ -128,25 +128,28 @@ fn tell(report: &mut Report, contestants: &[Contestant], pace: f64) {
 }
 
 impl Contestant {
-    fn new(
-        name: &'static str,
-        bound: Bound,
-        process: u32,
-        address: SocketAddr,
-        effort: Effort,
-    ) -> Result<Self> {
-        let request = |page| format!("GET /pages/{page} HTTP/1.1\r\nHost: {address}\r\n\r\n");
-        let requests = (0..PAGES).map(|page| request(page).into_bytes()).collect();
-        let ring = Ring::open(address, effort.connections, requests)?;
+    fn new(name: &'static str, bound: Bound, process: u32, address: SocketAddr) -> Self {
         let (rates, busy, p99) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { name, bound, process, ring, rates, busy, p99 })
+        Self { name, bound, process, address, rates, busy, p99 }
+    }
+
+    /// Connections that have been answered once. They are opened for each turn: until the next one
+    /// comes, some servers would have closed them.
+    fn ring(&self, effort: Effort) -> Result<Ring> {
+        let host = self.address;
+        let request = |page| format!("GET /pages/{page} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let requests = (0..PAGES).map(|page| request(page).into_bytes()).collect();
+        let mut ring = Ring::open(host, effort.connections, requests)?;
+        ring.pass(effort.connections)?;
+        Ok(ring)
     }
 
     /// One pass; the first one only fills caches.
     fn measure(&mut self, effort: Effort, round: usize) -> Result<()> {
         let told = |error| format!("{}: {error}", self.name);
+        let mut ring = self.ring(effort).map_err(told)?;
         let before = busy_nanos(self.process)?;
-        let rate = self.ring.pass(effort.requests).map_err(told)?;
+        let rate = ring.pass(effort.requests).map_err(told)?;
         let busy = busy_nanos(self.process)?.saturating_sub(before);
         if round > 0 {
             self.rates.push(rate);
@@ -156,7 +159,7 @@ impl Contestant {
     }
 
     fn pace(&mut self, rate: f64, effort: Effort) -> Result<()> {
-        let mut took = self.ring.paced(rate, effort.paced)?;
+        let mut took = self.ring(effort)?.paced(rate, effort.paced)?;
         took.sort_by(f64::total_cmp);
         self.p99.extend(took.get(took.len() * 99 / 100));
         Ok(())

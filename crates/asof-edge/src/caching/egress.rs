@@ -221,7 +221,7 @@ impl Inner {
             self.settle(&place, input);
             place = behind.unwrap_or(place);
         }
-        let (state, _) = self.states(root, &known.route.state).await?;
+        let (state, _) = self.states(root, known).await?;
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
         let call = canonical::call(known, method, uri, headers, state, release.text, body);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;

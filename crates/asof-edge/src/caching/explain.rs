@@ -83,7 +83,7 @@ impl Inner {
             Gathered::Refused(problem) => return Err(problem),
             Gathered::Pass => return Err(malformed("a store of the route is lost")),
         };
-        let (state, _) = self.states(&root, &known.route.state).await?;
+        let (state, _) = self.states(&root, known).await?;
         let release = self.release(&root, &known.route.service).await?.text;
         let (method, body) = (&Method::GET, bytes::Bytes::new());
         let call = canonical::call(known, method, &uri, &headers, state, release, body);

@@ -6,14 +6,17 @@ use asof_api::headers as wire;
 use asof_cache::{Bypass, Outcome, Unstorable};
 use asof_time::Validity;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 
-use super::auth::{self, Denied, Identity};
+use super::auth::{self, Identity};
 use super::moment::Choice;
-use super::root::{Gathered, Root};
-use super::routes::{Known, Routes};
+use super::releases::Release;
+use super::root::{Gathered, Root, States};
+use super::routes::Known;
 use super::session::{self, Transport};
+use super::soon::Soon;
 use super::{Inner, canonical, reply, service};
 use crate::body::Body;
 use crate::config::{Mode, ServiceName};
@@ -23,65 +26,83 @@ use crate::problem::{Problem, ProblemKind};
 
 impl Inner {
     /// Answers a request of a client.
-    pub(crate) async fn ingress(self: &Arc<Self>, mut call: Call) -> Answer {
+    pub(crate) fn ingress(self: &Arc<Self>, mut call: Call) -> Soon<'_, Answer> {
         let Some(name) = service(&call.target).cloned() else {
-            return refused(&Problem::new(ProblemKind::NoSuchTarget, "stores are not for clients"));
+            let problem = Problem::new(ProblemKind::NoSuchTarget, "stores are not for clients");
+            return Soon::now(refused(&problem));
         };
-        let plan = Arc::clone(&call.plan);
-        if let Some(cookie) = &plan.session_cookie {
+        if let Some(cookie) = &call.plan.session_cookie {
             session::take(call.request.headers_mut(), cookie);
         }
         let routes = self.routes.load_full();
         let (method, path) = (call.request.method(), call.request.uri().path());
         let known = routes.find(name.as_str(), method, path).cloned();
-        let who = match self.admit(&mut call, &routes, &name, known.as_ref()).await {
-            Ok(who) => who,
-            Err(denied) => {
-                self.metrics.denials.inc();
-                return answer(denied.answer(), engine::Outcome::REFUSED.0);
+        self.identify(&mut call).then(move |who| {
+            let path = call.request.uri().path();
+            let let_in = who.and_then(|who| {
+                auth::permitted(&call.plan, &routes, name.as_str(), path, known.as_ref(), &who)?;
+                Ok(who)
+            });
+            match let_in {
+                Ok(who) => self.let_in(call, name, known, who),
+                Err(denied) => {
+                    self.metrics.denials.inc();
+                    Soon::now(answer(denied.answer(), engine::Outcome::REFUSED.0))
+                }
             }
-        };
+        })
+    }
+
+    /// Answers a request of somebody who may ask.
+    fn let_in(
+        self: &Arc<Self>,
+        call: Call,
+        name: ServiceName,
+        known: Option<Arc<Known>>,
+        who: Identity,
+    ) -> Soon<'_, Answer> {
         let (asked, uri) = (call.request.headers(), call.request.uri());
-        let root = match self.gather(&plan, known.as_ref(), asked, uri, &who).await {
-            Gathered::Root(root) => root,
-            // A route that is off has nothing to do with stores, and so not with their loss.
-            Gathered::Refused(problem)
-                if problem.kind == ProblemKind::Unavailable
-                    && known.as_ref().is_none_or(|known| known.route.mode == Mode::Off) =>
-            {
-                return self.without(call, Bypass::StoreAway).await;
-            }
-            Gathered::Refused(problem) => return refused(&problem),
-            Gathered::Pass => return self.without(call, Bypass::StoreAway).await,
-        };
-        let secure = plan.tls_terminated_elsewhere
-            || matches!(call.origin, Origin::Client { tls: true, .. });
-        let mut answer = match bypass(known.as_ref(), &call.request, &who) {
-            Ok(known) => self.cached(&root, known, call).await,
-            Err(why) => self.bypassed(&root, &name, call, why).await,
-        };
-        if self.is_restored(&root) {
+        self.gather(&call.plan, known.as_ref(), asked, uri, &who).then(move |gathered| {
+            let off = || known.as_ref().is_none_or(|known| known.route.mode == Mode::Off);
+            let root = match gathered {
+                Gathered::Root(root) => root,
+                // A route that is off has nothing to do with stores, and so not with their loss.
+                Gathered::Refused(problem)
+                    if problem.kind != ProblemKind::Unavailable || !off() =>
+                {
+                    return Soon::now(refused(&problem));
+                }
+                Gathered::Refused(_) | Gathered::Pass => {
+                    return Soon::later(self.without(call, Bypass::StoreAway));
+                }
+            };
+            let transport = Transport::of(&call);
+            let (tree, whom) = (Arc::clone(&root), name.clone());
+            let answer = match bypass(known.as_ref(), &call.request, &who) {
+                Ok(known) => self.cached(root, Arc::clone(known), call),
+                Err(why) => {
+                    Soon::later(async move { self.bypassed(&root, &name, call, why).await })
+                }
+            };
+            answer.then(move |answer| Soon::now(self.sent(&tree, &whom, transport, answer)))
+        })
+    }
+
+    /// The answer as it leaves.
+    fn sent(
+        &self,
+        root: &Root,
+        name: &ServiceName,
+        transport: Transport,
+        mut answer: Answer,
+    ) -> Answer {
+        if self.is_restored(root) {
             let detail = "a store was restored while this was answered: ask again";
             return refused(&Problem::new(ProblemKind::Unavailable, detail));
         }
-        let transport = if secure { Transport::Secure } else { Transport::Plain };
-        finish(&root, answer.response.headers_mut(), transport);
+        finish(root, answer.response.headers_mut(), transport);
         self.metrics.count(name.as_str(), answer.outcome.0);
         answer
-    }
-
-    /// Who asks, if they may.
-    async fn admit(
-        &self,
-        call: &mut Call,
-        routes: &Routes,
-        name: &ServiceName,
-        known: Option<&Arc<Known>>,
-    ) -> Result<Identity, Denied> {
-        let who = self.identify(call).await?;
-        let path = call.request.uri().path();
-        auth::permitted(&call.plan, routes, name.as_str(), path, known, &who)?;
-        Ok(who)
     }
 
     /// Whether a store began another timeline since the moment was taken.
@@ -94,32 +115,65 @@ impl Inner {
         root.epochs.iter().any(|(name, known)| epoch(name.as_str()) != Some(*known))
     }
 
-    async fn cached(self: &Arc<Self>, root: &Arc<Root>, known: &Arc<Known>, call: Call) -> Answer {
+    fn cached(
+        self: &Arc<Self>,
+        root: Arc<Root>,
+        known: Arc<Known>,
+        call: Call,
+    ) -> Soon<'_, Answer> {
         let (parts, body) = call.request.into_parts();
-        let body = match bounded(body, root.plan.limits.body_bytes).await {
-            Ok(body) => body,
-            Err(problem) => return refused(&problem),
-        };
-        let release = match self.release(root, &known.route.service).await {
-            Ok(release) => release,
-            Err(problem) => return refused(&problem),
-        };
-        let (state, mut validities) = match self.states(root, &known.route.state).await {
-            Ok(states) => states,
-            Err(problem) => return refused(&problem),
-        };
+        let depth = call.depth;
+        bounded(body, root.plan.limits.body_bytes).then(move |body| match body {
+            Err(problem) => Soon::now(refused(&problem)),
+            Ok(body) => self.resolved(&root, &known).then(move |resolved| match resolved {
+                Err(problem) => Soon::now(refused(&problem)),
+                Ok((release, states)) => {
+                    self.asked(root, &known, parts, body, depth, release, states)
+                }
+            }),
+        })
+    }
+
+    /// The release and the state values that are part of a call.
+    fn resolved(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        known: &Arc<Known>,
+    ) -> Soon<'_, Result<(Release, States), Problem>> {
+        let (tree, route) = (Arc::clone(root), Arc::clone(known));
+        self.release(root, &known.route.service).then(move |release| match release {
+            Err(problem) => Soon::now(Err(problem)),
+            Ok(release) => self
+                .states(&tree, &route)
+                .then(|states| Soon::now(states.map(|states| (release, states)))),
+        })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are what the call is made of")]
+    fn asked(
+        self: &Arc<Self>,
+        root: Arc<Root>,
+        known: &Known,
+        parts: Parts,
+        body: Bytes,
+        depth: u32,
+        release: Release,
+        (state, mut validities): States,
+    ) -> Soon<'_, Answer> {
         validities.push(release.validity);
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
-        let asked = canonical::call(known, method, uri, headers, state, release.text, body);
-        let served = self.serve(root, asked, None, call.depth).await;
-        // What the client is told holds only while its settings and the release are what they are.
-        let validity = validities.into_iter().fold(
-            served.fact.as_ref().ok().map(|fact| fact.validity),
-            |known: Option<Validity>, state| known.and_then(|known| known.intersect(state?)),
-        );
-        let outcome = served.outcome;
-        let response = reply::outward(root, &parts.method, &parts.headers, served, validity);
-        Answer { response, outcome: engine::Outcome(outcome.as_str()) }
+        let call = canonical::call(known, method, uri, headers, state, release.text, body);
+        self.serve(&root, call, None, depth).then(move |served| {
+            // What the client is told holds only while its settings and the release are what they
+            // are.
+            let validity = validities.into_iter().fold(
+                served.fact.as_ref().ok().map(|fact| fact.validity),
+                |known: Option<Validity>, state| known.and_then(|known| known.intersect(state?)),
+            );
+            let outcome = engine::Outcome(served.outcome.as_str());
+            let response = reply::outward(&root, &parts.method, parts.headers, served, validity);
+            Soon::now(Answer { response, outcome })
+        })
     }
 
     /// Hands the request on whole, under the context, and keeps nothing of it.
@@ -214,19 +268,19 @@ fn prepared(call: Call) -> Request<Body> {
 }
 
 /// The body of a request that may be part of a call.
-pub(crate) async fn bounded(body: Body, limit: u64) -> Result<Bytes, Problem> {
+pub(crate) fn bounded(body: Body, limit: u64) -> Soon<'static, Result<Bytes, Problem>> {
     if hyper::body::Body::is_end_stream(&body) {
-        return Ok(Bytes::new());
+        return Soon::now(Ok(Bytes::new()));
     }
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    match Limited::new(body, most).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => {
+    Soon::later(async move {
+        let whole = Limited::new(body, most).collect().await;
+        whole.map(http_body_util::Collected::to_bytes).map_err(|error| {
             let detail =
                 format!("the body cannot be read, or is larger than {limit} bytes: {error}");
-            Err(Problem::new(ProblemKind::Malformed, detail))
-        }
-    }
+            Problem::new(ProblemKind::Malformed, detail)
+        })
+    })
 }
 
 fn refused(problem: &Problem) -> Answer {

@@ -28,6 +28,7 @@ mod root;
 mod routes;
 mod serve;
 mod session;
+mod soon;
 mod stores;
 mod trust;
 mod warm;
@@ -152,14 +153,15 @@ impl Engine for Caching {
             Origin::Client { .. } => self.0.ingress(call).await,
             Origin::Service(from) => {
                 let from = from.clone();
-                self.0.egress(from, call).await
+                // All that it may come to is no burden of the requests of clients.
+                Box::pin(self.0.egress(from, call)).await
             }
         }
     }
 
     async fn refused(&self, from: &ServiceName) {
         // Whatever comes of telling other edges: the call is refused in any case.
-        let _ = self.0.taint_everywhere(from, &[]).await;
+        let _ = Box::pin(self.0.taint_everywhere(from, &[])).await;
     }
 
     fn accepts(plan: &Plan) -> Result<(), String> {

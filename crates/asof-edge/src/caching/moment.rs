@@ -10,8 +10,9 @@ use http::{HeaderMap, HeaderName};
 
 use super::Inner;
 use super::routes::Known;
+use super::soon::Soon;
 use super::stores::{LOST_AFTER, View};
-use crate::config::{AsOf, OnLoss, Plan, StoreName};
+use crate::config::{AsOf, OnLoss, Plan, StateName, StoreName};
 use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
@@ -59,15 +60,19 @@ struct Bounds {
 }
 
 /// The stores that services may read below a request: those of its route, or all.
-pub(crate) fn declared(plan: &Plan, known: Option<&Arc<Known>>) -> Vec<StoreName> {
-    known.map_or_else(|| plan.stores.keys().cloned().collect(), |known| known.route.stores.clone())
+pub(crate) fn declared(plan: &Plan, known: Option<&Arc<Known>>) -> Arc<[StoreName]> {
+    known.map_or_else(|| plan.stores.keys().cloned().collect(), |known| Arc::clone(&known.declared))
 }
 
-/// With them, those that the edge itself reads: for state values and releases.
-fn bounding(plan: &Plan, known: Option<&Arc<Known>>) -> Vec<StoreName> {
-    let mut stores = declared(plan, known);
-    let states = known.iter().flat_map(|known| &known.route.state);
-    let states = states.filter_map(|name| plan.states.get(name)?.store.as_ref());
+/// With those that services may read, those that the edge itself reads: for state values and
+/// releases.
+pub(crate) fn bounding(
+    plan: &Plan,
+    declared: Vec<StoreName>,
+    states: &[StateName],
+) -> Vec<StoreName> {
+    let mut stores = declared;
+    let states = states.iter().filter_map(|name| plan.states.get(name)?.store.as_ref());
     let releases = plan.releases.iter().map(|releases| &releases.store);
     stores.extend(states.chain(releases).cloned());
     stores.sort();
@@ -75,15 +80,77 @@ fn bounding(plan: &Plan, known: Option<&Arc<Known>>) -> Vec<StoreName> {
     stores
 }
 
+/// What a request needs of its moment.
+#[derive(Debug)]
+struct Wanted {
+    /// The stores that it is taken from.
+    stores: Arc<[StoreName]>,
+    /// The session's last write.
+    written: Option<SessionToken>,
+    /// The stores that were waited for until they had come to that.
+    met: Vec<StoreName>,
+    /// The moment that the client chose.
+    asked: Option<Timestamp>,
+}
+
+/// Why the bounds of a moment are not known.
+enum Short {
+    Instead(Instead),
+    /// This store has not yet come to the session's last write, or was not yet heard of.
+    Behind(StoreName, OnLoss),
+}
+
+impl From<Instead> for Short {
+    fn from(instead: Instead) -> Self {
+        Self::Instead(instead)
+    }
+}
+
 impl Inner {
     /// The moment of a request of a client.
-    pub(crate) async fn seek(
+    pub(crate) fn seek(
         &self,
         plan: &Arc<Plan>,
         known: Option<&Arc<Known>>,
         headers: &HeaderMap,
-    ) -> Result<Moment, Instead> {
-        let stores = bounding(plan, known);
+    ) -> Soon<'_, Result<Moment, Instead>> {
+        let mut wanted = match self.wanted(plan, known, headers) {
+            Ok(wanted) => wanted,
+            Err(instead) => return Soon::now(Err(instead)),
+        };
+        let (mut behind, on_loss) = match self.bounds(plan, known, &wanted) {
+            Ok(bounds) => return Soon::now(wanted.moment(bounds)),
+            Err(Short::Instead(instead)) => return Soon::now(Err(instead)),
+            Err(Short::Behind(name, on_loss)) => (name, on_loss),
+        };
+        let (plan, known, mut on_loss) = (Arc::clone(plan), known.cloned(), on_loss);
+        Soon::later(async move {
+            loop {
+                match self.come(&behind, wanted.written).await {
+                    Ok(()) => wanted.met.push(behind),
+                    Err(_) if on_loss == OnLoss::Pass => return Err(Instead::Pass),
+                    Err(problem) => return Err(Instead::Refuse(problem)),
+                }
+                (behind, on_loss) = match self.bounds(&plan, known.as_ref(), &wanted) {
+                    Ok(bounds) => return wanted.moment(bounds),
+                    Err(Short::Instead(instead)) => return Err(instead),
+                    Err(Short::Behind(name, on_loss)) => (name, on_loss),
+                };
+            }
+        })
+    }
+
+    /// What the request says of its moment.
+    fn wanted(
+        &self,
+        plan: &Plan,
+        known: Option<&Arc<Known>>,
+        headers: &HeaderMap,
+    ) -> Result<Wanted, Instead> {
+        let stores = known.map_or_else(
+            || bounding(plan, plan.stores.keys().cloned().collect(), &[]).into(),
+            |known| Arc::clone(&known.bounding),
+        );
         let written = session(headers).map_err(Instead::Refuse)?;
         let written = written.filter(|token| self.may_be_of(token, &stores));
         let asked = as_of(headers).map_err(Instead::Refuse)?;
@@ -93,27 +160,7 @@ impl Inner {
             return Err(Instead::refuse(ProblemKind::Forbidden, detail));
         }
         let asked = asked.filter(|_| known.is_some());
-        let bounds = self.bounds(plan, known, &stores, written).await?;
-        let Some(asked) = asked else {
-            let behind = written.is_some_and(|token| bounds.latest < token.at);
-            let choice = if behind { Choice::Capped } else { Choice::Latest };
-            let Bounds { latest, epochs, frozen, .. } = bounds;
-            return Ok(Moment { at: latest, epochs, frozen, choice });
-        };
-        let Bounds { latest, floor, cap, epochs, frozen } = bounds;
-        if cap.is_some_and(|cap| asked > cap) {
-            let detail = format!("as-of `{asked}` is above the cap");
-            return Err(Instead::refuse(ProblemKind::AboveCap, detail));
-        }
-        if asked > latest {
-            let detail = format!("as-of `{asked}` is above closed=`{latest}`");
-            return Err(Instead::refuse(ProblemKind::NotYetClosed, detail));
-        }
-        if asked < floor {
-            let detail = format!("as-of `{asked}` is below floor=`{floor}`");
-            return Err(Instead::refuse(ProblemKind::BelowFloor, detail));
-        }
-        Ok(Moment { at: asked, epochs, frozen, choice: Choice::Asked })
+        Ok(Wanted { stores, written, met: Vec::new(), asked })
     }
 
     /// Whether the write can have been made in one of these stores. One of another epoch, or of a
@@ -127,13 +174,12 @@ impl Inner {
 
     /// All of the stores must have come to the session's last write, whichever it was made in:
     /// there is one moment for all.
-    async fn bounds(
+    fn bounds(
         &self,
         plan: &Plan,
         known: Option<&Arc<Known>>,
-        stores: &[StoreName],
-        written: Option<SessionToken>,
-    ) -> Result<Bounds, Instead> {
+        wanted: &Wanted,
+    ) -> Result<Bounds, Short> {
         let mut bounds = Bounds {
             latest: Timestamp::MAX,
             floor: Timestamp::MIN,
@@ -141,14 +187,12 @@ impl Inner {
             epochs: BTreeMap::new(),
             frozen: None,
         };
-        for name in stores {
+        for name in &*wanted.stores {
             let default = plan.stores.get(name).map_or(OnLoss::Freeze, |store| store.on_loss);
             let on_loss = known.map_or(default, |known| plan.on_loss(&known.route, name));
-            let view = match self.view(name, written).await {
-                Ok(view) => view,
-                Err(_) if on_loss == OnLoss::Pass => return Err(Instead::Pass),
-                Err(problem) => return Err(Instead::Refuse(problem)),
-            };
+            let view = self.stores.get(name.as_str()).and_then(|store| *store.view.borrow());
+            let view = view.filter(|view| wanted.is_enough(name, view));
+            let view = view.ok_or_else(|| Short::Behind(name.clone(), on_loss))?;
             if let Some(silent) = self.silence(plan, name, &view, on_loss)? {
                 bounds.frozen = bounds.frozen.max(Some(silent));
             }
@@ -157,7 +201,7 @@ impl Inner {
             bounds.cap = bounds.cap.into_iter().chain(view.cap).min();
             bounds.epochs.insert(name.clone(), view.epoch);
         }
-        if stores.is_empty() {
+        if wanted.stores.is_empty() {
             bounds.latest = self.clock.wall();
         }
         Ok(bounds)
@@ -194,25 +238,20 @@ impl Inner {
         }
     }
 
-    /// What is known of a store, once it has come to the session's last write.
-    async fn view(&self, name: &StoreName, written: Option<SessionToken>) -> Result<View, Problem> {
+    /// Waits until a store has come to the session's last write.
+    async fn come(&self, name: &StoreName, written: Option<SessionToken>) -> Result<(), Problem> {
         let away = || {
             let detail = format!("the edge has not yet heard of the store `{name}`");
             Problem::new(ProblemKind::Unavailable, detail)
         };
         let store = self.stores.get(name.as_str()).ok_or_else(away)?;
-        let enough = |view: &Option<View>| {
-            view.is_some_and(|view| written.is_none_or(|token| token.at <= view.through))
-        };
+        let enough =
+            |view: &Option<View>| view.is_some_and(|view| has_come(&view, written.as_ref()));
         let mut views = store.view.subscribe();
-        let now = *views.borrow();
-        if let Some(view) = now.filter(|_| enough(&now)) {
-            return Ok(view);
-        }
-        let waited = tokio::time::timeout(limits::SESSION_WAIT, views.wait_for(enough)).await;
-        match waited {
-            Ok(Ok(view)) => (*view).ok_or_else(away),
-            _ if now.is_none() => Err(away()),
+        let heard = views.borrow().is_some();
+        match tokio::time::timeout(limits::SESSION_WAIT, views.wait_for(enough)).await {
+            Ok(Ok(_)) => Ok(()),
+            _ if !heard => Err(away()),
             _ => {
                 let detail =
                     format!("the store `{name}` has not yet come to the session's last write");
@@ -220,6 +259,41 @@ impl Inner {
             }
         }
     }
+}
+
+impl Wanted {
+    /// Whether a store is as far as the session, or was.
+    fn is_enough(&self, name: &StoreName, view: &View) -> bool {
+        has_come(view, self.written.as_ref()) || self.met.contains(name)
+    }
+
+    /// The moment within `bounds`.
+    fn moment(&self, bounds: Bounds) -> Result<Moment, Instead> {
+        let Bounds { latest, floor, cap, epochs, frozen } = bounds;
+        let Some(asked) = self.asked else {
+            let behind = self.written.is_some_and(|token| latest < token.at);
+            let choice = if behind { Choice::Capped } else { Choice::Latest };
+            return Ok(Moment { at: latest, epochs, frozen, choice });
+        };
+        if cap.is_some_and(|cap| asked > cap) {
+            let detail = format!("as-of `{asked}` is above the cap");
+            return Err(Instead::refuse(ProblemKind::AboveCap, detail));
+        }
+        if asked > latest {
+            let detail = format!("as-of `{asked}` is above closed=`{latest}`");
+            return Err(Instead::refuse(ProblemKind::NotYetClosed, detail));
+        }
+        if asked < floor {
+            let detail = format!("as-of `{asked}` is below floor=`{floor}`");
+            return Err(Instead::refuse(ProblemKind::BelowFloor, detail));
+        }
+        Ok(Moment { at: asked, epochs, frozen, choice: Choice::Asked })
+    }
+}
+
+/// Whether a store is known as far as the write.
+fn has_come(view: &View, written: Option<&SessionToken>) -> bool {
+    written.is_none_or(|token| token.at <= view.through)
 }
 
 /// The moment that the client asks for.

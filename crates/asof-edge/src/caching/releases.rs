@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use super::figures::ServiceLabel;
 use super::moment::Choice;
 use super::root::{Root, encoded};
+use super::soon::Soon;
 use super::{Inner, canonical};
 use crate::body::Body;
 use crate::config::{Plan, ServiceName, Version};
@@ -30,6 +31,13 @@ pub(crate) struct Release {
     pub(crate) input: Option<Observed>,
     /// Where it is in force; `None` where nothing can be said.
     pub(crate) validity: Option<Validity>,
+}
+
+impl Release {
+    /// One that no store keeps.
+    fn unkept(text: Box<str>) -> Self {
+        Self { text, input: None, validity: Some(always()) }
+    }
 }
 
 /// The version that each service was last known by.
@@ -59,19 +67,31 @@ impl Inner {
     /// # Errors
     ///
     /// Where it is kept, and cannot be read or understood: nobody knows then whom to ask.
-    pub(crate) async fn release(
+    pub(crate) fn release(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        service: &ServiceName,
+    ) -> Soon<'_, Result<Release, Problem>> {
+        let configured = root.plan.services.get(service);
+        if configured.is_some() && root.plan.releases.is_some() {
+            let (root, service) = (Arc::clone(root), service.clone());
+            return Soon::later(async move { self.kept_release(&root, &service).await });
+        }
+        let named = configured.is_some_and(|configured| configured.version_header.is_some());
+        let last = named.then(|| self.versions.last(service.as_str()));
+        Soon::now(Ok(Release::unkept(last.unwrap_or_default())))
+    }
+
+    /// As [`Self::release`], where a store keeps it.
+    async fn kept_release(
         self: &Arc<Self>,
         root: &Arc<Root>,
         service: &ServiceName,
     ) -> Result<Release, Problem> {
-        let whole = |text| Release { text, input: None, validity: Some(always()) };
-        let Some(configured) = root.plan.services.get(service) else {
-            return Ok(whole("".into()));
-        };
-        let Some(releases) = &root.plan.releases else {
-            let known = configured.version_header.is_some();
-            let last = known.then(|| self.versions.last(service.as_str()));
-            return Ok(whole(last.unwrap_or_default()));
+        let plan = &root.plan;
+        let Some((configured, releases)) = plan.services.get(service).zip(plan.releases.as_ref())
+        else {
+            return Ok(Release::unkept("".into()));
         };
         let (mut key, mut chosen_by, mut validity) = (service.as_str(), None, Some(always()));
         if let Some(canary) = &configured.canary {

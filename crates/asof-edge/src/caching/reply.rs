@@ -15,8 +15,13 @@ static CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// The answer for a service: the canonical one, and nothing about when it is true.
 pub(crate) fn inward(served: Served) -> Response<Body> {
+    spoken(served, HeaderMap::new())
+}
+
+/// The answer, with its headers in a map that is empty.
+fn spoken(served: Served, headers: HeaderMap) -> Response<Body> {
     match served.reply {
-        Reply::Content(content) => whole(&content),
+        Reply::Content(content) => whole(&content, headers),
         Reply::Streamed(response) => response,
         Reply::Problem(problem) => problem.answer(),
     }
@@ -26,17 +31,21 @@ pub(crate) fn inward(served: Served) -> Response<Body> {
 pub(crate) fn outward(
     root: &Root,
     method: &Method,
-    asked: &HeaderMap,
+    mut asked: HeaderMap,
     served: Served,
     validity: Option<Validity>,
 ) -> Response<Body> {
     let outcome = served.outcome;
     let tag = served.content().map(|content| tag(content));
-    let mut response = inward(served);
+    let tags: Vec<HeaderValue> = asked.get_all(header::IF_NONE_MATCH).iter().cloned().collect();
+    // hyper makes the headers of a request out of the answer's before it. This way the two go
+    // round, and none are made anew.
+    asked.clear();
+    let mut response = spoken(served, asked);
     if let Some(tag) = tag.as_ref().filter(|_| response.status() == StatusCode::OK) {
         let headers = response.headers_mut();
         let tag = headers.entry(header::ETAG).or_insert_with(|| tag.clone()).clone();
-        if matches(asked, &tag) {
+        if matches(&tags, &tag) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             *response.body_mut() = Body::empty();
             response.headers_mut().remove(header::CONTENT_TYPE);
@@ -98,14 +107,14 @@ fn status(outcome: Outcome) -> String {
     }
 }
 
-fn whole(content: &Content) -> Response<Body> {
+fn whole(content: &Content, mut headers: HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::whole(content.body().clone()));
     *response.status_mut() = content.status();
-    let headers = response.headers_mut();
     headers.reserve(content.headers().len() + 6);
     for (name, value) in content.headers() {
         headers.append(name, value.clone());
     }
+    *response.headers_mut() = headers;
     response
 }
 
@@ -114,8 +123,8 @@ fn tag(content: &Content) -> HeaderValue {
 }
 
 /// Whether the client has this already (RFC 9110, 13.1.2).
-fn matches(asked: &HeaderMap, tag: &HeaderValue) -> bool {
-    let tags = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+fn matches(tags: &[HeaderValue], tag: &HeaderValue) -> bool {
+    let tags = tags.iter().filter_map(|value| value.to_str().ok());
     let mut tags = tags.flat_map(|value| value.split(',')).map(str::trim);
     tags.any(|known| known == "*" || known.trim_start_matches("W/").as_bytes() == tag.as_bytes())
 }

@@ -13,6 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::auth::Identity;
 use super::moment::{Choice, Instead, declared};
 use super::routes::{Known, Routes};
+use super::soon::Soon;
 use super::{Inner, canonical};
 use crate::config::{Plan, State, StateName, StateSource, StoreName};
 use crate::limits;
@@ -35,7 +36,7 @@ pub(crate) struct Root {
     /// Why the moment is this one.
     pub(crate) choice: Choice,
     /// The stores that services may read.
-    declared: Vec<StoreName>,
+    declared: Arc<[StoreName]>,
     sources: BTreeMap<StateName, Option<String>>,
     states: Mutex<HashMap<StateName, Resolved>>,
     /// The newest write below the request, for its writer's next one.
@@ -54,12 +55,12 @@ pub(crate) struct Abroad {
     pub(crate) context: u64,
     pub(crate) traceparent: Option<HeaderValue>,
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
-    pub(crate) declared: Vec<StoreName>,
+    pub(crate) declared: Arc<[StoreName]>,
     pub(crate) sources: BTreeMap<StateName, Option<String>>,
 }
 
 /// State values by name, and where each of them is that.
-type States = (Vec<(Box<str>, Box<str>)>, Vec<Option<Validity>>);
+pub(crate) type States = (Vec<(Box<str>, Box<str>)>, Vec<Option<Validity>>);
 
 /// A state value, and where it is that. `None` where nothing can be said.
 pub(crate) type Resolved = (Arc<str>, Option<Validity>);
@@ -134,57 +135,67 @@ impl Root {
 
 impl Inner {
     /// Resolves what can be resolved without asking a store.
-    pub(crate) async fn gather(
+    pub(crate) fn gather(
         &self,
         plan: &Arc<Plan>,
         known: Option<&Arc<Known>>,
         headers: &HeaderMap,
         uri: &Uri,
         who: &Identity,
-    ) -> Gathered {
-        let moment = match self.seek(plan, known, headers).await {
-            Ok(moment) => moment,
-            Err(Instead::Pass) => return Gathered::Pass,
-            Err(Instead::Refuse(problem)) => return Gathered::Refused(problem),
-        };
+    ) -> Soon<'_, Gathered> {
         let sources = plan.states.iter().map(|(name, state)| {
             (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri, who)))
         });
+        let sources = sources.collect();
         let traceparent = headers.get(&crate::headers::TRACEPARENT).cloned();
         let traceparent = traceparent.map_or_else(OnceLock::new, OnceLock::from);
-        Gathered::Root(Arc::new(Root {
-            at: moment.at,
-            plan: Arc::clone(plan),
-            routes: self.routes.load_full(),
-            random: Arc::clone(&self.random),
-            context: OnceLock::new(),
-            traceparent,
-            epochs: moment.epochs,
-            frozen: moment.frozen,
-            choice: moment.choice,
-            declared: declared(plan, known),
-            sources: sources.collect(),
-            states: Mutex::default(),
-            wrote: Mutex::default(),
-            patience: limits::LEADER_WAIT,
-        }))
+        let (declared, resolved) = (declared(plan, known), Arc::clone(plan));
+        self.seek(plan, known, headers).then(move |moment| {
+            let moment = match moment {
+                Ok(moment) => moment,
+                Err(Instead::Pass) => return Soon::now(Gathered::Pass),
+                Err(Instead::Refuse(problem)) => return Soon::now(Gathered::Refused(problem)),
+            };
+            Soon::now(Gathered::Root(Arc::new(Root {
+                at: moment.at,
+                plan: resolved,
+                routes: self.routes.load_full(),
+                random: Arc::clone(&self.random),
+                context: OnceLock::new(),
+                traceparent,
+                epochs: moment.epochs,
+                frozen: moment.frozen,
+                choice: moment.choice,
+                declared,
+                sources,
+                states: Mutex::default(),
+                wrote: Mutex::default(),
+                patience: limits::LEADER_WAIT,
+            })))
+        })
     }
 
     /// The declared state values of a route, by name.
-    pub(crate) async fn states(
+    pub(crate) fn states(
         self: &Arc<Self>,
         root: &Arc<Root>,
-        names: &[StateName],
-    ) -> Result<States, Problem> {
-        let (mut values, mut validities) = (Vec::new(), Vec::new());
-        let mut names: Vec<&StateName> = names.iter().collect();
-        names.sort();
-        for name in names {
-            let (value, validity) = self.state(root, name).await?;
-            values.push((name.as_str().into(), (*value).into()));
-            validities.push(validity);
+        known: &Arc<Known>,
+    ) -> Soon<'_, Result<States, Problem>> {
+        if known.route.state.is_empty() {
+            return Soon::now(Ok(States::default()));
         }
-        Ok((values, validities))
+        let (root, known) = (Arc::clone(root), Arc::clone(known));
+        Soon::later(async move {
+            let (mut values, mut validities) = (Vec::new(), Vec::new());
+            let mut names: Vec<&StateName> = known.route.state.iter().collect();
+            names.sort();
+            for name in names {
+                let (value, validity) = self.state(&root, name).await?;
+                values.push((name.as_str().into(), (*value).into()));
+                validities.push(validity);
+            }
+            Ok((values, validities))
+        })
     }
 
     /// One state value.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use asof_cache::RouteDigest;
 use http::{Method, header};
 
+use super::moment;
 use super::trust::Trust;
-use crate::config::{Plan, Route, ServiceName, StateSource};
+use crate::config::{Plan, Route, ServiceName, StateSource, StoreName};
 
 /// One route, ready to be used.
 #[derive(Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct Known {
     /// Whether something of it is made of credentials or cookies, or it says that nothing is, so
     /// that a request with these may be cached.
     pub(crate) knows_who: bool,
+    /// The stores that services may read below a request of it.
+    pub(crate) declared: Arc<[StoreName]>,
+    /// With them, those that the edge itself reads: the moment is what all of these allow.
+    pub(crate) bounding: Arc<[StoreName]>,
 }
 
 /// All routes of a configuration.
@@ -90,6 +95,8 @@ impl Known {
                     Some(StateSource::Query(_)) | None => false,
                 },
             );
-        Self { name, route, digest, trust, knows_who }
+        let declared = route.stores.as_slice().into();
+        let bounding = moment::bounding(plan, route.stores.clone(), &route.state).into();
+        Self { name, route, digest, trust, knows_who, declared, bounding }
     }
 }

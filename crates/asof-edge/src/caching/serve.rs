@@ -1,6 +1,5 @@
 //! The way of one call: the cache says what is to be done next, and this does it.
 
-use core::pin::Pin;
 use std::sync::Arc;
 
 use asof_cache::{Action, Bypass, Call, Content, Execute, Fact, Line, Outcome, Serve, Unstorable};
@@ -9,6 +8,7 @@ use http::Response;
 use super::Inner;
 use super::root::Root;
 use super::routes::Known;
+use super::soon::Soon;
 use super::trust::Treatment;
 use super::warm::{Full, Place};
 use crate::body::Body;
@@ -56,63 +56,103 @@ impl Served {
     }
 }
 
-type Serving<'s> = Pin<Box<dyn Future<Output = Served> + Send + 's>>;
-
 impl Inner {
     /// Answers `call` at the moment of `root`, below the executions of `above`.
     pub(crate) fn serve<'s>(
         self: &'s Arc<Self>,
-        root: &'s Arc<Root>,
+        root: &Arc<Root>,
         call: Arc<Call>,
         above: Option<Arc<Line>>,
         depth: u32,
-    ) -> Serving<'s> {
-        Box::pin(async move {
-            if depth >= root.plan.limits.call_depth {
-                let detail = format!("calls are nested more than {depth} deep");
-                let problem = Problem::new(ProblemKind::Loop, detail);
-                return Served::problem(problem, Unstorable::Status);
+    ) -> Soon<'s, Served> {
+        if depth >= root.plan.limits.call_depth {
+            let detail = format!("calls are nested more than {depth} deep");
+            let problem = Problem::new(ProblemKind::Loop, detail);
+            return Soon::now(Served::problem(problem, Unstorable::Status));
+        }
+        if root.plan.stores.contains_key(&*call.service) {
+            return self.look(root, call, above, depth, None);
+        }
+        let known = root.routes.find(&call.service, &call.method, &call.path);
+        // Made under another configuration: nobody can ask it again as it was.
+        let Some(known) = known.filter(|known| known.digest == call.route) else {
+            let problem = Problem::new(ProblemKind::NoSuchRoute, "the route has changed");
+            return Soon::now(Served::problem(problem, Unstorable::NoValidity));
+        };
+        match known.trust.treatment(&known.route) {
+            Treatment::Serve => self.look(root, call, above, depth, Some(known)),
+            Treatment::Observe(why) => {
+                let (root, known) = (Arc::clone(root), Arc::clone(known));
+                Soon::later(
+                    async move { self.observe(&root, call, above, depth, &known, why).await },
+                )
             }
-            if root.plan.stores.contains_key(&*call.service) {
-                return self.look(root, call, above, depth, None).await;
-            }
-            let known = root.routes.find(&call.service, &call.method, &call.path);
-            // Made under another configuration: nobody can ask it again as it was.
-            let Some(known) = known.filter(|known| known.digest == call.route) else {
-                let problem = Problem::new(ProblemKind::NoSuchRoute, "the route has changed");
-                return Served::problem(problem, Unstorable::NoValidity);
-            };
-            match known.trust.treatment(&known.route) {
-                Treatment::Serve => self.look(root, call, above, depth, Some(known)).await,
-                Treatment::Observe(why) => self.observe(root, call, above, depth, known, why).await,
-                Treatment::Pass(why) => {
+            Treatment::Pass(why) => {
+                let (root, known) = (Arc::clone(root), Arc::clone(known));
+                Soon::later(async move {
                     let execute = Execute { prior: None, line: above, since: self.cache.since() };
                     let taint = Some(Unstorable::NoValidity);
-                    let served = self.execute(root, &call, known, execute, depth, taint).await;
+                    let served = self.execute(&root, &call, &known, execute, depth, taint).await;
                     Served { outcome: Outcome::Bypass(why), ..served }
-                }
+                })
             }
-        })
+        }
     }
 
-    async fn look(
-        self: &Arc<Self>,
+    fn look<'s>(
+        self: &'s Arc<Self>,
         root: &Arc<Root>,
         call: Arc<Call>,
         above: Option<Arc<Line>>,
         depth: u32,
         known: Option<&Arc<Known>>,
-    ) -> Served {
+    ) -> Soon<'s, Served> {
         let mut serve = Serve::new(Arc::clone(&call), root.at, above);
-        let mut action = serve.begin(&self.cache);
+        match serve.begin(&self.cache) {
+            Action::Answer(fact, outcome) => {
+                Soon::now(self.found(root, &call, known, depth, fact, outcome))
+            }
+            action => {
+                let (root, known) = (Arc::clone(root), known.cloned());
+                Soon::later(async move {
+                    self.go_on(&root, call, serve, action, depth, known.as_ref()).await
+                })
+            }
+        }
+    }
+
+    /// What the cache had an answer to.
+    fn found(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: &Arc<Call>,
+        known: Option<&Arc<Known>>,
+        depth: u32,
+        fact: Fact,
+        outcome: Outcome,
+    ) -> Served {
+        if let Some(known) = known {
+            known.trust.held();
+            self.shadow(root, call, known, depth);
+        }
+        Served::of(fact, outcome)
+    }
+
+    /// Takes the steps that the cache says, until there is an answer.
+    async fn go_on(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: Arc<Call>,
+        mut serve: Serve,
+        first: Action,
+        depth: u32,
+        known: Option<&Arc<Known>>,
+    ) -> Served {
+        let mut action = first;
         loop {
             action = match action {
                 Action::Answer(fact, outcome) => {
-                    if let Some(known) = known {
-                        known.trust.held();
-                        self.shadow(root, &call, known, depth);
-                    }
-                    return Served::of(fact, outcome);
+                    return self.found(root, &call, known, depth, fact, outcome);
                 }
                 Action::Wait(ticket) => {
                     // A leader's service may dribble for long: nobody waits for that.

@@ -3,6 +3,8 @@
 use asof_api::{SessionToken, headers as wire};
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::engine::{Call, Origin};
+
 /// Takes the cookie out of a request, and makes the header of it that says the same, unless the
 /// client sent that one as well. A cookie that is no token is forgotten: nobody can mend it.
 pub(crate) fn take(headers: &mut HeaderMap, cookie: &str) {
@@ -43,6 +45,14 @@ pub(crate) enum Transport {
     Secure,
     /// Over anything.
     Plain,
+}
+
+impl Transport {
+    /// That of a client's call.
+    pub(crate) fn of(call: &Call) -> Self {
+        let tls = matches!(call.origin, Origin::Client { tls: true, .. });
+        if tls || call.plan.tls_terminated_elsewhere { Self::Secure } else { Self::Plain }
+    }
 }
 
 /// Hands out the token of a write.

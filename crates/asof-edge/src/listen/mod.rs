@@ -1,5 +1,6 @@
 //! Sockets: accepting, bounding, and ending connections.
 
+mod alarms;
 pub(crate) mod lanes;
 mod stream;
 pub(crate) mod tls;
@@ -23,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use self::alarms::Alarms;
 use self::lanes::Lanes;
 use self::stream::Stream;
 use self::tls::Acceptor;
@@ -179,11 +181,9 @@ impl<E: Engine> Connection<E> {
         let stream = TokioIo::new(Stream::new(stream));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
         let mut stopping = self.stopping.clone();
-        let mut seen = 0;
-        let mut ending = false;
+        let (mut seen, mut quiet) = (0, Duration::ZERO);
+        let (mut ending, mut told) = (false, false);
         loop {
-            // A connection that has asked nothing yet gets no longer than its first head may take.
-            let patience = if seen == 0 { limits::HEADER_TIMEOUT } else { limits::IDLE_TIMEOUT };
             tokio::select! {
                 // What is polled on every request comes first; the rest moves seldom.
                 biased;
@@ -194,15 +194,21 @@ impl<E: Engine> Connection<E> {
                     return;
                 }
                 _ = stopping.wait_for(|stopping| *stopping), if !ending => ending = true,
-                () = sleep(patience), if !ending => {
+                // The alarms of the connection are looked at then as well.
+                () = sleep(limits::LOOK_INTERVAL) => {
                     let count = requests.load(Ordering::Relaxed);
-                    ending = count == seen;
+                    quiet = if count == seen { quiet + limits::LOOK_INTERVAL } else { Duration::ZERO };
                     seen = count;
+                    // One that has asked nothing yet gets no longer than its first head may take.
+                    let patience =
+                        if seen == 0 { limits::HEADER_TIMEOUT } else { limits::IDLE_TIMEOUT };
+                    ending |= quiet >= patience;
                 }
             }
-            if ending {
+            if ending && !told {
                 // What is under way still ends; nothing new is taken.
                 connection.as_mut().graceful_shutdown();
+                told = true;
             }
         }
     }
@@ -212,12 +218,13 @@ impl<E: Engine> Connection<E> {
         // The date would tell a service the moment, which it may not know.
         let dated = !matches!(self.door, Door::Egress(_));
         let mut builder = Builder::new(TokioExecutor::new());
+        // No more than a hundred header fields of HTTP/1.1: that is what hyper takes unless it is
+        // told a number, which it then makes room for anew on every request.
         builder
             .http1()
             .auto_date_header(dated)
-            .timer(TokioTimer::new())
+            .timer(Alarms)
             .header_read_timeout(limits::HEADER_TIMEOUT)
-            .max_headers(limits::HEADERS_MAX)
             .max_buf_size(head_bytes);
         builder
             .http2()

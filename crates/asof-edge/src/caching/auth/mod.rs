@@ -16,6 +16,7 @@ use self::jwt::Jwt;
 use self::tokens::Tokens;
 use super::Inner;
 use super::routes::{Known, Routes};
+use super::soon::Soon;
 use crate::body::Body;
 use crate::config::{self, Auth, Plan, StateSource};
 use crate::engine::Call;
@@ -137,11 +138,25 @@ impl Inner {
     /// # Errors
     ///
     /// If they are not let in.
-    pub(crate) async fn identify(&self, call: &mut Call) -> Result<Identity, Denied> {
-        let gate = self.gate.load_full();
-        match &*gate {
+    pub(crate) fn identify(&self, call: &mut Call) -> Soon<'_, Result<Identity, Denied>> {
+        if let Gate::Forward { path } = &**self.gate.load() {
+            let question = forward::question(path, call);
+            return Soon::later(async {
+                let headers = forward::ask(&self.forwarder, question).await?;
+                Ok(Identity { headers, ..Identity::default() })
+            });
+        }
+        Soon::now(self.judge(call))
+    }
+
+    /// As [`Self::identify`], where nobody else is asked.
+    fn judge(&self, call: &mut Call) -> Result<Identity, Denied> {
+        match &**self.gate.load() {
             Gate::Open => Ok(Identity::default()),
-            Gate::Closed => Err(Denied::unavailable("the edge cannot tell who asks")),
+            // The gate was replaced in between.
+            Gate::Closed | Gate::Forward { .. } => {
+                Err(Denied::unavailable("the edge cannot tell who asks"))
+            }
             Gate::Tokens(tokens) => {
                 let headers = call.request.headers_mut();
                 let claims = tokens.claims(bearer(headers)?)?;
@@ -152,11 +167,6 @@ impl Inner {
             Gate::Jwt(jwt) => {
                 let claims = jwt.claims(bearer(call.request.headers())?, self.clock.wall())?;
                 Ok(Identity { claims, judged_here: true, ..Identity::default() })
-            }
-            Gate::Forward { path } => {
-                let question = forward::question(path, call);
-                let headers = forward::ask(&self.forwarder, question).await?;
-                Ok(Identity { headers, ..Identity::default() })
             }
         }
     }

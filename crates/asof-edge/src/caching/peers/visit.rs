@@ -134,7 +134,7 @@ impl Inner {
             self.come_to(&name, epoch, at).await?;
             epochs.insert(name, epoch);
         }
-        let declared: Result<Vec<StoreName>, _> =
+        let declared: Result<Arc<[StoreName]>, _> =
             tree.declared.iter().map(|name| name.parse()).collect();
         let sources = tree.sources.iter();
         let sources: Result<BTreeMap<StateName, Option<String>>, String> =
