@@ -23,6 +23,7 @@ mod options;
 mod prepare;
 mod publish;
 mod readable;
+mod release;
 mod restore;
 mod sequencer;
 mod space;
@@ -46,6 +47,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use feed::{Cursor, FeedItem, FeedPage};
 pub use name::{Key, SpaceName};
 pub use options::Options;
+pub use release::{
+    Approval, Approving, Cancelled, Draft, Keys, Later, Live, Operator, Plan, PlannedWrite,
+    Release, ReleaseAmendment, ReleaseEvent, ReleaseRequest, ReleaseState, RolledBack, Scheduled,
+};
 pub use space::{ImportProgress, Retention, SpaceInfo, SpaceState, SpaceUsage};
 pub use store::{BackupSummary, DryRun, Health, ImportReceipt, Store, StoreTime, VerifyReport};
 pub use value::{ContentHash, ContentType, Value};

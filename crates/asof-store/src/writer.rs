@@ -286,7 +286,9 @@ impl Writer {
         let now = self.options.clock.boot();
         let due = self.collector.is_none() && now >= self.collect_next;
         let lapsed = self.state.pins.values().any(|pin| pin.expires <= clock);
-        if !due && !lapsed && self.collector.is_none() {
+        let closed = self.sequencer.closed();
+        let arrived = self.state.releases.values().any(|release| release.arrives_by(closed));
+        if !due && !lapsed && !arrived && self.collector.is_none() {
             return Ok(());
         }
         let (base, options) = (self.published.snapshot(), self.options.clone());
@@ -294,6 +296,9 @@ impl Writer {
             Stage::new(base.as_ref(), self.state.clone(), self.sequencer, clock, &options);
         if lapsed {
             stage.expire_pins();
+        }
+        if arrived {
+            stage.note_live_releases();
         }
         let mut pass_ends = false;
         let next = match self.collector.take() {

@@ -63,6 +63,16 @@ pub const PINS_MAX: usize = 10_000;
 /// Longest life of a pin before it must be renewed.
 pub const PIN_TTL_MAX: Duration = Duration::from_hours(366 * 24);
 
+/// Longest name of a release, in bytes.
+pub const RELEASE_NAME_BYTES_MAX: usize = 128;
+
+/// Most releases, past ones too: their names and what happened to them are in memory. One a day
+/// for 27 years.
+pub const RELEASES_MAX: usize = 10_000;
+
+/// Most events of one release before it must be cancelled and planned anew.
+pub const RELEASE_EVENTS_MAX: usize = 100;
+
 /// How far ahead a commit may be scheduled, unless configured otherwise.
 pub const SCHEDULE_LIMIT_DEFAULT: Duration = Duration::from_hours(400 * 24);
 

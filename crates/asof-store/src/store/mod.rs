@@ -1,6 +1,7 @@
 //! The store: one writer thread over a synchronous core, and readers that need no lock.
 
 mod read;
+mod release;
 mod thread;
 mod write;
 

@@ -9,3 +9,4 @@ mod import;
 mod keep;
 mod pending;
 mod publish;
+pub(crate) mod release;
