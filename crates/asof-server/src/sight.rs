@@ -31,6 +31,13 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         | Action::TokenCreated
         | Action::TokenRevoked
         | Action::CommitAmended
-        | Action::CommitCancelled => false,
+        | Action::CommitCancelled
+        | Action::ReleasePlanned
+        | Action::ReleaseAmended
+        | Action::ReleaseApproved
+        | Action::ReleaseScheduled
+        | Action::ReleaseLive
+        | Action::ReleaseCancelled
+        | Action::ReleaseRolledBack => false,
     }
 }

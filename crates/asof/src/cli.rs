@@ -8,8 +8,8 @@ use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
     completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, explain::Explain,
     export::Export, get::Get, history::History, import::ImportCommand, log::Log, ls::Ls,
-    origin::OriginCommand, pin::PinCommand, put::Put, restore::Restore, run::Run, serve::Serve,
-    space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
+    origin::OriginCommand, pin::PinCommand, put::Put, release::ReleaseCommand, restore::Restore,
+    run::Run, serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Cap(CapCommand),
     #[command(subcommand)]
     Pin(PinCommand),
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     #[command(subcommand)]
     Token(TokenCommand),
     #[command(subcommand)]

@@ -7,6 +7,7 @@ mod commit;
 mod control;
 mod feed;
 mod read;
+mod release;
 mod space;
 mod validity;
 
@@ -23,6 +24,10 @@ pub use feed::{FeedEvent, FeedMessage};
 pub use read::{
     ContentBody, DiffBody, DiffEntryBody, EntryBody, HistoryBody, HistoryVersionBody, KeyBody,
     ReadBody, ReadEntryBody, ReadRequest, ScanBody, TimeBody,
+};
+pub use release::{
+    ReleaseAmendRequest, ReleaseBody, ReleaseDetailBody, ReleaseEventBody, ReleaseListBody,
+    ReleaseOutcome, ReleaseRequest, ReleaseStateName,
 };
 pub use space::{
     All, ImportBody, ImportLine, ImportProgressBody, ImportWriteBody, RetentionBody,

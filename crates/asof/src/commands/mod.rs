@@ -21,6 +21,7 @@ pub(crate) mod ls;
 pub(crate) mod origin;
 pub(crate) mod pin;
 pub(crate) mod put;
+pub(crate) mod release;
 pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -60,6 +61,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Time(command) => command.run(context),
         Command::Cap(command) => command.run(context),
         Command::Pin(command) => command.run(context),
+        Command::Release(command) => command.run(context),
         Command::Token(command) => command.run(context),
         Command::Origin(command) => command.run(context),
         Command::Audit(command) => command.run(context),

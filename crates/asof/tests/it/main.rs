@@ -14,5 +14,6 @@ mod operate;
 mod origin;
 mod outages;
 mod refusals;
+mod release;
 mod run;
 mod serve;
