@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use asof_time::{Epoch, Timestamp};
 use quick_cache::OptionsBuilder;
 
+use crate::abroad::Abroad;
 use crate::call::{Call, CallKey};
 use crate::changes::{Begun, ChangeIndex, SpaceId, StoreId};
 use crate::content::Content;
 use crate::entries::{Entries, Weigh, Window};
 use crate::entry::{Contradiction, Entry, Held};
 use crate::executions::{Arrival, CallId, Executions, Observed, Slot, Start, TooMany};
-use crate::fact::{Fact, Trace};
+use crate::fact::{Fact, Input, Trace};
 use crate::flights::Flights;
 use crate::limits;
 use crate::outcome::Unstorable;
@@ -210,8 +211,7 @@ impl Cache {
         loop {
             let before = doomed.len();
             for (key, entry) in self.entries.iter() {
-                let mut calls =
-                    entry.traces().flat_map(Trace::inputs).filter_map(crate::Input::call);
+                let mut calls = entry.traces().flat_map(Trace::inputs).filter_map(Input::call);
                 if !doomed.contains(&key) && calls.any(|call| doomed.contains(&call)) {
                     doomed.insert(key);
                 }
@@ -278,10 +278,10 @@ impl Cache {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Results and changes from `from` on are wanted for a rollback; older changes are forgotten.
+    /// A rollback may go back to `from`: what is evicted of the time after is counted apart. Older
+    /// results and changes stay for as long as there is room.
     pub fn keep_from(&self, from: Timestamp) {
         self.window.from.store(from.as_micros(), Ordering::Relaxed);
-        self.index_mut().forget_before(from);
     }
 
     /// An execution begins.
@@ -315,6 +315,11 @@ impl Cache {
     /// What came of an input.
     pub fn settle(&self, id: CallId, slot: Slot, observed: &Observed) {
         self.executions().settle(id, slot, observed);
+    }
+
+    /// What came of an input that another edge answered.
+    pub fn settle_abroad(&self, id: CallId, slot: Slot, abroad: Abroad) {
+        self.executions().settle_abroad(id, slot, abroad);
     }
 
     /// Nothing may be made of this execution.

@@ -1,6 +1,7 @@
 //! What is asked, without when: the canonical call and its key.
 
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::Method;
@@ -67,6 +68,44 @@ impl CallKey {
 impl fmt::Display for CallKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// A text is not the digest that it should be, in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoDigest;
+
+impl fmt::Display for NoDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest is written in lower-case hexadecimal digits, two a byte")
+    }
+}
+
+impl std::error::Error for NoDigest {}
+
+/// The bytes that `text` writes.
+pub(crate) fn bytes_of<const N: usize>(text: &str) -> Result<[u8; N], NoDigest> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(NoDigest),
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
+        return Err(NoDigest);
+    }
+    let mut bytes = [0; N];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Ok(bytes)
+}
+
+impl FromStr for CallKey {
+    type Err = NoDigest;
+
+    fn from_str(text: &str) -> Result<Self, NoDigest> {
+        bytes_of(text).map(Self)
     }
 }
 

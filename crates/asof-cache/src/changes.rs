@@ -60,6 +60,16 @@ impl Fingerprint {
         blake3::Hasher::new().update(key.as_bytes()).finalize_xof().fill(&mut short);
         Self(u64::from_le_bytes(short))
     }
+
+    /// Of the key that had this number.
+    pub const fn of_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// As a number, which is the same wherever it is made.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
 }
 
 /// What the index knows of a stretch of time.
@@ -169,6 +179,14 @@ impl ChangeIndex {
         Some(number)
     }
 
+    /// The store and the name of a space; `None` where nothing made of it is to be used any more.
+    pub fn name(&self, space: SpaceId) -> Option<(StoreId, &str)> {
+        self.numbers.iter().find_map(|(store, numbers)| {
+            let (name, _) = numbers.iter().find(|(_, number)| **number == space)?;
+            Some((*store, &**name))
+        })
+    }
+
     /// A key changed.
     pub fn changed(&mut self, store: StoreId, space: &str, key: &str, at: Timestamp) {
         let Some(number) = self.space(store, space) else { return };
@@ -204,13 +222,6 @@ impl ChangeIndex {
     /// The epoch of a store.
     pub fn epoch(&self, store: StoreId) -> Option<Epoch> {
         self.stores.get(&store).map(|frontier| frontier.epoch)
-    }
-
-    /// Forgets the changes up to `before`: results known only up to there are asked about anew.
-    pub fn forget_before(&mut self, before: Timestamp) {
-        while self.queue.front().is_some_and(|oldest| oldest.at <= before) {
-            self.forget_oldest();
-        }
     }
 
     /// How many changes are remembered.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use asof_time::{Timestamp, Validity};
 
+use crate::abroad::{Abroad, Place};
 use crate::cache::Since;
 use crate::call::{Call, CallKey};
 use crate::changes::SpaceId;
@@ -26,6 +27,18 @@ pub struct CallId(pub u64);
 /// The place of an input among those of one execution, given in order of arrival.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slot(usize);
+
+impl Slot {
+    /// The place that has this number.
+    pub const fn of_number(number: usize) -> Self {
+        Self(number)
+    }
+
+    /// Its number, by which somebody elsewhere names it.
+    pub const fn number(self) -> usize {
+        self.0
+    }
+}
 
 /// What an execution begins with.
 #[derive(Debug)]
@@ -68,11 +81,22 @@ pub enum Arrival {
         at: Timestamp,
         /// What is led above the new call.
         line: Option<Arc<Line>>,
+        /// Whose hands the context was in.
+        hands: Hands,
     },
     /// It came after the answer: what was stored of this call, if anything, is not to be trusted.
     Late(Option<Arc<Call>>),
     /// Nobody here knows of such an execution.
     Unknown,
+}
+
+/// Who used a context.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hands {
+    /// The service that it was made for.
+    Own,
+    /// Another one. Whatever that one executes may have made the call as well.
+    Others,
 }
 
 /// The table of executions.
@@ -89,7 +113,7 @@ pub(crate) struct Executions {
 #[derive(Debug)]
 struct Running {
     start: Start,
-    inputs: Vec<Option<Input>>,
+    inputs: Vec<Place>,
     spaces: BTreeSet<SpaceId>,
     validity: Validity,
     clock: Validity,
@@ -131,7 +155,8 @@ impl Executions {
                 // The call may as well be on behalf of something that this service executes.
                 self.taint_service(service);
             }
-            return Arrival::Input { slot, at, line };
+            let hands = if leaked { Hands::Others } else { Hands::Own };
+            return Arrival::Input { slot, at, line, hands };
         }
         match self.finished.get(&id) {
             Some((known, call)) if *known == nonce => Arrival::Late(call.clone()),
@@ -148,6 +173,13 @@ impl Executions {
         let rules = self.rules;
         if let Some(running) = self.running.get_mut(&id) {
             running.settle(slot, observed, rules);
+        }
+    }
+
+    pub(crate) fn settle_abroad(&mut self, id: CallId, slot: Slot, abroad: Abroad) {
+        let rules = self.rules;
+        if let Some(running) = self.running.get_mut(&id) {
+            running.settle_abroad(slot, abroad, rules);
         }
     }
 
@@ -223,7 +255,7 @@ impl Executions {
 impl Running {
     fn new(start: Start) -> Self {
         let clock = start.clock.unwrap_or_else(fact::always);
-        let inputs = start.clock.map(|bucket| Some(Input::Clock(bucket)));
+        let inputs = start.clock.map(|bucket| Place::One(Input::Clock(bucket)));
         // A clock that shows another moment than that of the execution says nothing about it.
         let taint = (!clock.contains(start.at)).then_some(Unstorable::Contradiction);
         let inputs = inputs.into_iter().collect();
@@ -240,7 +272,7 @@ impl Running {
             self.taint(Unstorable::TooManyInputs);
             return Slot(usize::MAX);
         }
-        self.inputs.push(None);
+        self.inputs.push(Place::Open);
         Slot(self.inputs.len() - 1)
     }
 
@@ -249,7 +281,7 @@ impl Running {
         let fact = match &observed.fact {
             Ok(fact) => fact,
             Err(_) if !rules.hold(Rule::Contagion) => {
-                *place = Some(Input::Clock(fact::always()));
+                *place = Place::One(Input::Clock(fact::always()));
                 return;
             }
             Err(why) => {
@@ -260,7 +292,7 @@ impl Running {
                 return self.taint(why);
             }
         };
-        *place = Some(fact.as_input(observed.key));
+        *place = Place::One(fact.as_input(observed.key));
         if rules.hold(Rule::StateIsDeclared) && !self.start.call.declares_state_of(&observed.call) {
             self.taint(Unstorable::UndeclaredState);
         }
@@ -274,6 +306,24 @@ impl Running {
             self.narrow(fact.validity);
         } else {
             self.validity = fact.validity;
+        }
+    }
+
+    fn settle_abroad(&mut self, slot: Slot, abroad: Abroad, rules: Rules) {
+        let Some(place) = self.inputs.get_mut(slot.0) else { return };
+        let Abroad { state, inputs, validity } = abroad;
+        let undeclared = |name: &str| !self.start.call.state.iter().any(|(own, _)| **own == *name);
+        let undeclared = state.iter().any(|name| undeclared(name));
+        let spaces = inputs.iter().filter_map(Input::place).map(|(space, _)| space);
+        self.spaces.extend(spaces);
+        let clocks: Vec<Validity> = inputs.iter().filter_map(Input::clock).collect();
+        *place = Place::Several(inputs.into());
+        for clock in clocks {
+            self.narrow_clock(clock);
+        }
+        self.narrow(validity);
+        if undeclared && rules.hold(Rule::StateIsDeclared) {
+            self.taint(Unstorable::UndeclaredState);
         }
     }
 
@@ -296,7 +346,9 @@ impl Running {
         answer: Result<Arc<Content>, Unstorable>,
         rules: Rules,
     ) -> Result<Fact, Unstorable> {
-        if rules.hold(Rule::AllInputsSettled) && self.inputs.iter().any(Option::is_none) {
+        if rules.hold(Rule::AllInputsSettled)
+            && self.inputs.iter().any(|place| matches!(place, Place::Open))
+        {
             self.taint(Unstorable::Unfinished);
         }
         let constant = self.start.constant || !rules.hold(Rule::InputsOrConstant);
@@ -307,7 +359,10 @@ impl Running {
             return Err(why);
         }
         let content = answer?;
-        let inputs = distinct(self.inputs.into_iter().flatten())?;
+        let inputs = distinct(self.inputs.into_iter().flat_map(Place::into_inputs))?;
+        if inputs.len() > limits::INPUTS_MAX {
+            return Err(Unstorable::TooManyInputs);
+        }
         let trace = Arc::new(Trace::new(inputs, &self.spaces, self.clock));
         Ok(Fact { content, validity: self.validity, trace })
     }

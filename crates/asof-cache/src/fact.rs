@@ -201,6 +201,16 @@ impl Input {
         }
     }
 
+    /// Where it stands still, if it is a clock.
+    pub fn clock(&self) -> Option<Validity> {
+        match self {
+            Self::Clock(bucket) => Some(*bucket),
+            Self::Key { .. } | Self::Range { .. } | Self::Space { .. } | Self::Nested { .. } => {
+                None
+            }
+        }
+    }
+
     fn leaf(call: CallKey, hash: ContentHash, space: SpaceId, reach: Reach) -> Self {
         match reach {
             Reach::Key(print) => Self::Key { call, hash, space, print },

@@ -11,6 +11,8 @@
 
 pub mod limits;
 
+mod abroad;
+mod below;
 mod cache;
 mod call;
 mod changes;
@@ -29,12 +31,13 @@ mod space;
 mod verify;
 mod weight;
 
+pub use abroad::Abroad;
 pub use cache::{Cache, Figures, Settings, Since};
-pub use call::{Call, CallKey, DeclaredHeader, RouteDigest};
+pub use call::{Call, CallKey, DeclaredHeader, NoDigest, RouteDigest};
 pub use changes::{Begun, ChangeIndex, Fingerprint, KeyRange, Reach, Seen, SpaceId, StoreId};
 pub use content::{Content, ContentHash};
 pub use entry::Contradiction;
-pub use executions::{Arrival, CallId, Observed, Slot, Start, TooMany};
+pub use executions::{Arrival, CallId, Hands, Observed, Slot, Start, TooMany};
 pub use fact::{Fact, Input, Trace, always};
 pub use flights::{Landed, Line, Ticket};
 pub use outcome::{Bypass, Outcome, Unstorable};

@@ -92,6 +92,8 @@ pub enum Unstorable {
     Contradiction,
     /// The route read a store outside of its declared set.
     UndeclaredStore,
+    /// Another edge was not heard of while it ran, and may have refused a call of its service.
+    PeerAway,
 }
 
 impl Outcome {
@@ -156,6 +158,7 @@ impl Unstorable {
             Self::OtherEpoch => "unstorable-other-epoch",
             Self::Contradiction => "unstorable-contradiction",
             Self::UndeclaredStore => "unstorable-undeclared-store",
+            Self::PeerAway => "unstorable-peer-away",
         }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) async fn handle<E: Engine>(
 ) -> Response<Body> {
     let probe = matches!(request.uri().path(), "/healthz" | "/readyz");
     let live = shared.live();
-    if let Err(problem) = allowed(live.admin_token.as_deref(), probe, &request) {
+    let token = (live.admin_token.as_deref(), "admin_token_file");
+    if let Err(problem) = allowed(token, probe, &request) {
         return problem.answer();
     }
     let request = request.map(|body| Body::client(body, limits::BODY_TIMEOUT));
@@ -48,9 +49,30 @@ pub(crate) async fn handle<E: Engine>(
     })
 }
 
+/// Answers one request of another edge.
+pub(crate) async fn peer<E: Engine>(
+    shared: &Arc<Shared<E>>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let live = shared.live();
+    if let Err(problem) = allowed((live.peer_token.as_deref(), "peer_token_file"), false, &request)
+    {
+        return problem.answer();
+    }
+    let request = request.map(|body| Body::client(body, limits::BODY_TIMEOUT));
+    let answered = shared.engine.peer(request).await;
+    answered.unwrap_or_else(|| {
+        Problem::new(ProblemKind::NoSuchRoute, "edges ask each other other things").answer()
+    })
+}
+
 /// Whether whoever asks may: with the token where there is one, and else from this machine only,
 /// which a page in a browser on it must not be able to pass for.
-fn allowed<B>(token: Option<&str>, probe: bool, request: &Request<B>) -> Result<(), Problem> {
+fn allowed<B>(
+    (token, file): (Option<&str>, &str),
+    probe: bool,
+    request: &Request<B>,
+) -> Result<(), Problem> {
     let authority = target::authority(request)?;
     if let Some(token) = token {
         let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -59,7 +81,7 @@ fn allowed<B>(token: Option<&str>, probe: bool, request: &Request<B>) -> Result<
         return if good || probe {
             Ok(())
         } else {
-            let detail = "send the token of admin_token_file as `Authorization: Bearer`";
+            let detail = format!("send the token of {file} as `Authorization: Bearer`");
             Err(Problem::new(ProblemKind::Unauthorized, detail))
         };
     }

@@ -27,6 +27,8 @@ pub(crate) enum Door {
     Egress(ServiceName),
     /// That of operators.
     Admin,
+    /// That of other edges.
+    Peer,
 }
 
 impl Door {
@@ -35,7 +37,13 @@ impl Door {
             Self::Ingress => "ingress",
             Self::Egress(_) => "egress",
             Self::Admin => "admin",
+            Self::Peer => "peer",
         }
+    }
+
+    /// Whether it is there until what came in by the others has ended.
+    pub(crate) fn is_last(&self) -> bool {
+        matches!(self, Self::Admin | Self::Peer)
     }
 }
 
@@ -86,14 +94,24 @@ pub(crate) async fn handle<E: Engine>(
         && request.headers().contains_key(header::TRANSFER_ENCODING);
     let place = match live.gates.enter(door) {
         Ok(place) => place,
-        Err(problem) => return recorded(entry, refused(&problem, Outcome::SHED), None),
+        Err(problem) => {
+            if let Door::Egress(from) = door {
+                shared.engine.refused(from).await;
+            }
+            return recorded(entry, refused(&problem, Outcome::SHED), None);
+        }
     };
     let answer = match admit(&live.plan, door, peer, request) {
         Ok(call) => {
             entry.target(&call.target);
             shared.engine.call(call).await
         }
-        Err(problem) => refused(&problem, Outcome::REFUSED),
+        Err(problem) => {
+            if let Door::Egress(from) = door {
+                shared.engine.refused(from).await;
+            }
+            refused(&problem, Outcome::REFUSED)
+        }
     };
     let mut response = recorded(entry, answer, Some(place));
     if chunked && *door == Door::Ingress && !response.headers().contains_key(header::UPGRADE) {
@@ -158,7 +176,7 @@ fn aim(
             let (target, path) = target::resolve(plan, authority, uri)?;
             Ok((Origin::Service(service.clone()), target, path))
         }
-        Door::Ingress | Door::Admin => {
+        Door::Ingress | Door::Admin | Door::Peer => {
             let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
             let host = authority.and_then(target::host_of);
             let Some(rule) = plan.rule(host.as_deref(), path.path()) else {

@@ -82,6 +82,13 @@ pub trait Engine: Send + Sync + 'static {
     /// Answers one.
     fn call(&self, call: Call) -> impl Future<Output = Answer> + Send;
 
+    /// A call of a service was refused before it became one: nobody knows on whose behalf it was
+    /// made, and the service may make do without it. Ends before the service is answered.
+    fn refused(&self, from: &ServiceName) -> impl Future<Output = ()> + Send {
+        let _ = from;
+        core::future::ready(())
+    }
+
     /// Whether such an engine can run by `plan`. Asked before the plan takes effect, at start and at reload.
     ///
     /// # Errors
@@ -108,6 +115,12 @@ pub trait Engine: Send + Sync + 'static {
 
     /// Answers a request of an operator that the shell does not know, if it does.
     fn admin(&self, request: Request<Body>) -> impl Future<Output = Option<Response<Body>>> + Send {
+        let _ = request;
+        core::future::ready(None)
+    }
+
+    /// Answers a request of another edge, if it knows it.
+    fn peer(&self, request: Request<Body>) -> impl Future<Output = Option<Response<Body>>> + Send {
         let _ = request;
         core::future::ready(None)
     }

@@ -122,6 +122,34 @@ const _: () = assert!(IDLE_CONNECTIONS_MAX <= UPSTREAM_IN_FLIGHT_MAX);
 /// How long a request waits for the edge to come to its session's last write.
 pub(crate) const SESSION_WAIT: Duration = Duration::from_secs(2);
 
+/// How often another edge is asked how it stands.
+pub(crate) const PEER_INTERVAL: Duration = Duration::from_millis(500);
+/// How long another edge may take to be connected to.
+pub(crate) const PEER_CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long another edge may take to answer.
+pub(crate) const PEER_TIMEOUT: Duration = Duration::from_secs(1);
+/// For how long the word of another edge counts. Without it nothing new is kept: that edge may have
+/// refused a call of a service whose execution is recorded here.
+pub(crate) const PEER_LEASE: Duration = Duration::from_secs(3);
+/// How long a call is held back before it is refused because another edge cannot be reached: by then
+/// that edge knows that it was not heard of.
+pub(crate) const PEER_HOLD: Duration = Duration::from_millis(3_500);
+/// How long a call whose tree another edge records waits for another's execution before it has its
+/// own: a circle of such waits over several edges is not seen, so none is long.
+pub(crate) const PEER_LEADER_WAIT: Duration = Duration::from_secs(2);
+/// The shortest time between two rounds of asking all edges that something unknown may start.
+pub(crate) const PEER_REFRESH_MIN: Duration = Duration::from_millis(200);
+/// Bytes of a message between edges.
+pub(crate) const PEER_BYTES_MAX: u64 = 4 << 20;
+/// Inputs that one edge tells another of one call; beyond, it tells whole spaces.
+pub(crate) const PEER_INPUTS_MAX: usize = 4_096;
+
+const _: () = assert!(PEER_LEASE.as_millis() < PEER_HOLD.as_millis());
+const _: () = assert!(
+    2 * (PEER_INTERVAL.as_millis() + PEER_TIMEOUT.as_millis()) <= PEER_LEASE.as_millis(),
+    "an edge of which one word is lost still counts as heard of"
+);
+
 /// Bytes of a file of tokens, or of a key.
 pub(crate) const AUTH_BYTES_MAX: u64 = 1 << 20;
 
@@ -133,6 +161,15 @@ pub(crate) const JUDGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of the text that names a version.
 pub(crate) const VERSION_LENGTH_MAX: usize = 128;
+/// Least and most of the time over which an edge warms up.
+pub(crate) const WARM_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+/// Executions for clients at once when an edge starts.
+pub(crate) const WARM_UP_LEAST: usize = 32;
+/// How long a request waits for a place among them.
+pub(crate) const WARM_UP_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether more are allowed.
+pub(crate) const WARM_UP_STEP: Duration = Duration::from_millis(50);
+
 /// How long a request waits for another's execution of the same call before it has its own.
 pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(30);
 

@@ -100,6 +100,7 @@ pub(crate) struct Live {
     pub(crate) plan: Arc<Plan>,
     pub(crate) gates: Arc<Gates>,
     pub(crate) admin_token: Option<String>,
+    pub(crate) peer_token: Option<String>,
 }
 
 impl<E> Shared<E> {
@@ -117,6 +118,8 @@ pub struct Addresses {
     pub admin: SocketAddr,
     /// For each service that has one.
     pub egress: BTreeMap<ServiceName, SocketAddr>,
+    /// For other edges, if it has one.
+    pub peer: Option<SocketAddr>,
 }
 
 /// An edge that listens and does not accept yet.
@@ -127,7 +130,8 @@ pub struct Edge<E> {
     lanes: Arc<Lanes>,
     addresses: Addresses,
     stop: watch::Sender<bool>,
-    /// Stops the admin listener, which is there until the others have ended.
+    /// Stops the listeners of operators and of other edges, which are there until the others have
+    /// ended: what is under way may need them.
     stop_admin: watch::Sender<bool>,
 }
 
@@ -148,7 +152,7 @@ impl<E: Engine> Edge<E> {
         let metrics = Metrics::new();
         let forwarder = Forwarder::new(metrics.clone(), stopping.clone());
         let engine = engine(forwarder.clone());
-        let Material { acceptor, admin_token } = material::<E>(&plan)?;
+        let Material { acceptor, admin_token, peer_token } = material::<E>(&plan)?;
         let tls = acceptor.map(|acceptor| Arc::new(ArcSwap::from_pointee(acceptor)));
         let (stop_admin, stopping_admin) = watch::channel(false);
         let stops = [stopping.clone(), stopping_admin];
@@ -169,7 +173,7 @@ impl<E: Engine> Edge<E> {
             clock,
             stopping,
             header_bytes: plan.limits.header_bytes,
-            live: ArcSwap::from_pointee(Live { plan, gates, admin_token }),
+            live: ArcSwap::from_pointee(Live { plan, gates, admin_token, peer_token }),
             tls,
             reloading: Mutex::new(()),
         };
@@ -190,7 +194,7 @@ impl<E: Engine> Edge<E> {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let (mut tasks, mut admin) = (JoinSet::new(), JoinSet::new());
         for listener in self.listeners {
-            let tasks = if listener.door == Door::Admin { &mut admin } else { &mut tasks };
+            let tasks = if listener.door.is_last() { &mut admin } else { &mut tasks };
             tasks.spawn(listen::run(listener, Arc::clone(&self.lanes), Arc::clone(&self.shared)));
         }
         shutdown.await;
@@ -205,6 +209,7 @@ impl<E: Engine> Edge<E> {
 struct Material {
     acceptor: Option<Acceptor>,
     admin_token: Option<String>,
+    peer_token: Option<String>,
 }
 
 /// Whether an edge with this engine would start by `plan`, its listeners aside: that every file
@@ -221,11 +226,14 @@ fn material<E: Engine>(plan: &Plan) -> Result<Material, EdgeError> {
     E::accepts(plan).map_err(EdgeError::Refused)?;
     let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
     let admin_token = plan.admin_token_file.as_deref().map(token).transpose()?;
-    plan.stores.values().filter_map(|store| store.token_file.as_deref()).try_for_each(|path| {
+    let peer_token = plan.peer_token_file.as_deref().map(token).transpose()?;
+    let of_stores = plan.stores.values().filter_map(|store| store.token_file.as_deref());
+    let of_peers = plan.peers.values().filter_map(|peer| peer.token_file.as_deref());
+    of_stores.chain(of_peers).try_for_each(|path| {
         // The engine sends it; here it only must be there.
         token(path).map(drop)
     })?;
-    Ok(Material { acceptor, admin_token })
+    Ok(Material { acceptor, admin_token, peer_token })
 }
 
 fn token(path: &Path) -> Result<String, EdgeError> {
@@ -247,6 +255,7 @@ async fn open(
     // Services have places of their own: what clients wait for must be able to call others.
     let places = Arc::new(Semaphore::new(plan.limits.connections));
     let egress_places = Arc::new(Semaphore::new(plan.limits.connections));
+    let peer_places = Arc::new(Semaphore::new(plan.limits.connections));
     let admin_places = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS_MAX));
     let mut listeners = Vec::new();
     let mut listen = async |door: Door, address: SocketAddr, places: &Arc<Semaphore>| {
@@ -257,7 +266,7 @@ async fn open(
         let secured = door == Door::Ingress || !address.ip().is_loopback();
         let tls = acceptor.filter(|_| secured).cloned();
         tracing::info!(listener = door.as_str(), address = %bound, tls = tls.is_some(), "listening");
-        let stopping = if door == Door::Admin { stopping_admin } else { stopping }.clone();
+        let stopping = if door.is_last() { stopping_admin } else { stopping }.clone();
         listeners.push(Listener { door, socket, tls, places: Arc::clone(places), stopping });
         Ok::<_, EdgeError>(bound)
     };
@@ -270,7 +279,11 @@ async fn open(
             egress.insert(name.clone(), bound);
         }
     }
-    Ok((listeners, Addresses { ingress, admin, egress }))
+    let mut peer = None;
+    if let Some(address) = plan.peer_listen {
+        peer = Some(listen(Door::Peer, address, &peer_places).await?);
+    }
+    Ok((listeners, Addresses { ingress, admin, egress, peer }))
 }
 
 /// Takes a running edge over to another plan.
@@ -294,7 +307,7 @@ impl<E: Engine> Reloader<E> {
         if !restarts.is_empty() {
             return Err(ReloadError::NeedsRestart(restarts));
         }
-        let Material { acceptor, admin_token } =
+        let Material { acceptor, admin_token, peer_token } =
             material::<E>(&plan).map_err(ReloadError::Refused)?;
         // Requests under way keep the places they took; new ones are counted anew.
         let same = live.plan.limits.requests_in_flight == plan.limits.requests_in_flight;
@@ -306,7 +319,7 @@ impl<E: Engine> Reloader<E> {
         let plan = Arc::new(plan);
         shared.forwarder.reload(&plan);
         shared.engine.reload(&plan);
-        shared.live.store(Arc::new(Live { plan, gates, admin_token }));
+        shared.live.store(Arc::new(Live { plan, gates, admin_token, peer_token }));
         // A certificate is renewed in its file, which no setting shows.
         if let (Some(tls), Some(acceptor)) = (&shared.tls, acceptor) {
             tls.store(Arc::new(acceptor));

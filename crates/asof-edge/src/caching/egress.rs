@@ -3,35 +3,54 @@
 use std::sync::Arc;
 
 use asof_api::headers as wire;
-use asof_cache::{Arrival, Bypass, Call as CacheCall, CallId, Line, Observed, Slot, Unstorable};
+use asof_cache::{
+    Arrival, Bypass, Call as CacheCall, CallId, Hands, Line, Observed, Slot, Unstorable,
+};
 use http::{HeaderMap, Method, Request, Response};
 
 use super::auth::Identity;
-use super::context::{Carried, carried};
+use super::context::{Carried, Token, carried};
 use super::ingress::{answer, bounded, bypass};
 use super::origin::Read;
+use super::peers::{Arrived, Visit};
 use super::{Inner, Run, canonical, hold, reply};
 use crate::body::Body;
-use crate::config::{ServiceName, StoreName};
+use crate::config::{Plan, ServiceName, StoreName};
 use crate::engine::{Answer, Call, Outcome};
 use crate::headers;
 use crate::problem::{Problem, ProblemKind};
 use crate::target::Target;
 
-/// The execution that a call belongs to, and its place among that one's inputs.
+/// The execution that a call belongs to.
 struct Parent {
-    id: CallId,
-    slot: Slot,
+    recorded: Recorded,
     line: Option<Arc<Line>>,
     run: Run,
     depth: u32,
 }
 
+/// Where the execution is recorded, and the place of the call among its inputs.
+#[derive(Clone)]
+enum Recorded {
+    Here { id: CallId, slot: Slot },
+    Abroad(Arc<Visit>),
+}
+
+/// What is known of the execution that a call belongs to.
+enum Found {
+    Parent(Parent),
+    /// None is known. Whatever it may be is not kept.
+    Nobody,
+    Refused(Problem),
+}
+
 impl Inner {
     /// Answers a call of `from`.
     pub(crate) async fn egress(self: &Arc<Self>, from: ServiceName, call: Call) -> Answer {
-        let Some(parent) = self.parent(&from, call.request.headers()) else {
-            return self.without(call, Bypass::NoContext).await;
+        let parent = match self.parent(&from, call.request.headers(), &call.plan).await {
+            Found::Parent(parent) => parent,
+            Found::Nobody => return self.without(call, Bypass::NoContext).await,
+            Found::Refused(problem) => return Answer::problem(&problem, Outcome::REFUSED),
         };
         if parent.depth >= call.plan.limits.call_depth {
             let detail = format!("calls are nested more than {} deep", parent.depth);
@@ -47,69 +66,135 @@ impl Inner {
                 self.service_call(&parent, &name, call.request).await
             }
         };
+        // Whoever records the tree knows of the answer before anybody has it.
+        if let Recorded::Abroad(visit) = &parent.recorded
+            && let Err(problem) = self.deliver(visit, &parent.run.root).await
+        {
+            return Answer::problem(&problem, Outcome::REFUSED);
+        }
         answer.unwrap_or_else(|problem| Answer::problem(&problem, Outcome::UPSTREAM_FAILED))
     }
 
     /// The execution on whose behalf a service calls. Where that is not known, any execution of
-    /// the service may be the one, and none of them is kept.
-    fn parent(&self, from: &ServiceName, headers: &HeaderMap) -> Option<Parent> {
+    /// the service may be the one, and none of them is kept, at no edge.
+    async fn parent(
+        self: &Arc<Self>,
+        from: &ServiceName,
+        headers: &HeaderMap,
+        plan: &Arc<Plan>,
+    ) -> Found {
         let token = match carried(headers) {
-            Carried::Token(token) if token.edge == self.edge => token,
+            Carried::Token(token) => token,
             Carried::Several(tokens) => {
-                for token in tokens.into_iter().filter(|token| token.edge == self.edge) {
+                for token in tokens.iter().filter(|token| token.edge == self.peers.id) {
                     self.cache.taint(token.call, Unstorable::LeakedContext);
                 }
-                self.stranger(from, "several contexts");
-                return None;
+                return self.stranger(from, "several contexts", &tokens).await;
             }
-            Carried::Nothing => {
-                self.stranger(from, "no context");
-                return None;
-            }
-            Carried::Token(_) => {
-                self.stranger(from, "a context of another edge");
-                return None;
-            }
+            Carried::Nothing => return self.stranger(from, "no context", &[]).await,
         };
+        if token.edge != self.peers.id {
+            return match self.arrive_abroad(token, from, plan, headers).await {
+                Arrived::Input { visit, root, depth, leaked } => {
+                    if leaked && let Err(problem) = self.taint_everywhere(from, &[]).await {
+                        return Found::Refused(problem);
+                    }
+                    let run = Run { root, known: None, depth };
+                    Found::Parent(Parent {
+                        recorded: Recorded::Abroad(visit),
+                        line: None,
+                        run,
+                        depth,
+                    })
+                }
+                Arrived::Late => Found::Nobody,
+                Arrived::Unknown => self.stranger(from, "a context that nobody gave it", &[]).await,
+                Arrived::Refused(problem) => Found::Refused(problem),
+            };
+        }
         match self.cache.arrive(token.call, token.nonce, from.as_str()) {
-            Arrival::Input { slot, line, .. } => {
-                let run = self.running().get(&token.call).cloned()?;
+            Arrival::Input { slot, line, hands, .. } => {
+                if hands == Hands::Others
+                    && let Err(problem) = self.taint_everywhere(from, &[]).await
+                {
+                    return Found::Refused(problem);
+                }
+                let Some(run) = self.running().get(&token.call).cloned() else {
+                    return Found::Nobody;
+                };
                 let depth = run.depth + 1;
-                Some(Parent { id: token.call, slot, line, run, depth })
+                let recorded = Recorded::Here { id: token.call, slot };
+                Found::Parent(Parent { recorded, line, run, depth })
             }
             Arrival::Late(stored) => {
-                self.metrics.late.inc();
-                tracing::warn!(service = %from, stored = stored.is_some(), "a call came after the answer");
-                let routes = self.routes.load();
-                let route = stored.and_then(|call| {
-                    routes.all().find(|known| known.digest == call.route).cloned()
-                });
-                if let Some(known) = route {
-                    self.quarantine(&known, "its service called out after it had answered");
-                }
-                None
+                self.late(from.as_str(), stored.as_deref());
+                Found::Nobody
             }
-            Arrival::Unknown => {
-                self.stranger(from, "a context that nobody gave it");
-                None
-            }
+            Arrival::Unknown => self.stranger(from, "a context that nobody gave it", &[]).await,
         }
     }
 
-    fn stranger(&self, from: &ServiceName, what: &str) {
-        self.metrics.strangers.inc();
-        tracing::debug!(service = %from, what, "a call belongs to no known execution");
-        self.cache.taint_service(from.as_str());
+    /// A call came after the answer of its execution: what was stored of that is dropped already.
+    pub(crate) fn late(&self, from: &str, stored: Option<&CacheCall>) {
+        self.metrics.late.inc();
+        tracing::warn!(service = from, stored = stored.is_some(), "a call came after the answer");
+        let Some(call) = stored else { return };
+        self.peers.disown(&self.cache);
+        let routes = self.routes.load();
+        let route = routes.all().find(|known| known.digest == call.route);
+        if let Some(known) = route {
+            self.quarantine(known, "its service called out after it had answered");
+        }
     }
 
-    fn settle(
-        &self,
-        parent: &Parent,
-        call: Arc<CacheCall>,
-        fact: Result<asof_cache::Fact, Unstorable>,
-    ) {
-        let observed = Observed { key: call.key(), call, fact };
-        self.cache.settle(parent.id, parent.slot, &observed);
+    async fn stranger(
+        self: &Arc<Self>,
+        from: &ServiceName,
+        what: &str,
+        contexts: &[Token],
+    ) -> Found {
+        self.metrics.strangers.inc();
+        tracing::debug!(service = %from, what, "a call belongs to no known execution");
+        match self.taint_everywhere(from, contexts).await {
+            Ok(()) => Found::Nobody,
+            Err(problem) => Found::Refused(problem),
+        }
+    }
+
+    /// Nothing that the service executes now is kept, at no edge.
+    pub(crate) async fn taint_everywhere(
+        self: &Arc<Self>,
+        service: &ServiceName,
+        contexts: &[Token],
+    ) -> Result<(), Problem> {
+        self.cache.taint_service(service.as_str());
+        self.tell_stranger(service.as_str(), contexts).await
+    }
+
+    /// Something came of a call, or of what is read on its way: `slot` is its place, where it is
+    /// recorded here.
+    fn settle(&self, recorded: &Recorded, observed: Observed) {
+        match recorded {
+            Recorded::Here { id, slot } => self.cache.settle(*id, *slot, &observed),
+            Recorded::Abroad(visit) => visit.saw(observed),
+        }
+    }
+
+    fn taint(&self, parent: &Parent, why: Unstorable) {
+        match &parent.recorded {
+            Recorded::Here { id, .. } => self.cache.taint(*id, why),
+            Recorded::Abroad(visit) => visit.taint(why),
+        }
+    }
+
+    /// The place behind that of a call, for the call itself: its release is read first.
+    fn behind(&self, recorded: &Recorded) -> Recorded {
+        match recorded {
+            Recorded::Here { id, slot } => {
+                Recorded::Here { id: *id, slot: self.cache.reserve(*id).unwrap_or(*slot) }
+            }
+            Recorded::Abroad(visit) => Recorded::Abroad(Arc::clone(visit)),
+        }
     }
 
     async fn service_call(
@@ -121,7 +206,7 @@ impl Inner {
         let root = &parent.run.root;
         // The release is read first, so that it is also looked at first when all of this is
         // verified: where it is another, nobody asks the old one anything.
-        let behind = root.plan.releases.as_ref().and_then(|_| self.cache.reserve(parent.id));
+        let behind = root.plan.releases.as_ref().map(|_| self.behind(&parent.recorded));
         let known =
             root.routes.find(name.as_str(), request.method(), request.uri().path()).cloned();
         let known = match bypass(known.as_ref(), &request, &Identity::default()) {
@@ -131,17 +216,17 @@ impl Inner {
         let (parts, body) = request.into_parts();
         let body = bounded(body, root.plan.limits.body_bytes).await?;
         let release = self.release(root, name).await?;
-        let mut slot = parent.slot;
+        let mut place = parent.recorded.clone();
         if let Some(input) = release.input {
-            self.cache.settle(parent.id, slot, &input);
-            slot = behind.unwrap_or(slot);
+            self.settle(&place, input);
+            place = behind.unwrap_or(place);
         }
         let (state, _) = self.states(root, &known.route.state).await?;
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
         let call = canonical::call(known, method, uri, headers, state, release.text, body);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
         let observed = Observed { key: call.key(), call, fact: served.fact.clone() };
-        self.cache.settle(parent.id, slot, &observed);
+        self.settle(&place, observed);
         let outcome = served.outcome.as_str();
         self.metrics.count(name.as_str(), outcome);
         Ok(answer(headless(&parts.method, reply::inward(served)), outcome))
@@ -157,7 +242,7 @@ impl Inner {
     ) -> Result<Answer, Problem> {
         let writes = may_write(request.method());
         let why = if writes { Unstorable::Write } else { Unstorable::NoValidity };
-        self.cache.taint(parent.id, why);
+        self.taint(parent, why);
         headers::strip_context(request.headers_mut());
         request.headers_mut().remove(http::header::HOST);
         let root = &parent.run.root;
@@ -175,7 +260,7 @@ impl Inner {
     ) -> Result<Answer, Problem> {
         let root = &parent.run.root;
         if !parent.run.declares(name) {
-            self.cache.taint(parent.id, Unstorable::UndeclaredStore);
+            self.taint(parent, Unstorable::UndeclaredStore);
             let detail = format!(
                 "the store `{name}` is not declared by the route that reads it, or by that of the \
                  client's request"
@@ -191,7 +276,8 @@ impl Inner {
         }
         let call = canonical::read(name.as_str(), uri.path(), query);
         let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
-        self.settle(parent, call, served.fact.clone());
+        let observed = Observed { key: call.key(), call, fact: served.fact.clone() };
+        self.settle(&parent.recorded, observed);
         let outcome = served.outcome.as_str();
         self.metrics.count(name.as_str(), outcome);
         Ok(answer(headless(&method, reply::inward(served)), outcome))
@@ -210,7 +296,7 @@ impl Inner {
         // The store's own affairs, such as its time or its feed, are of no moment.
         let of_a_moment = path.starts_with("/v1/spaces/") || path == "/v1/read";
         let why = if reads { Unstorable::NoValidity } else { Unstorable::Write };
-        self.cache.taint(parent.id, why);
+        self.taint(parent, why);
         if reads && of_a_moment {
             hold::hold(&mut request, root.at)?;
         }

@@ -61,6 +61,7 @@ impl Inner {
             Err(problem) => return Served::problem(problem, Unstorable::NoValidity),
         };
         let run = Run { root: Arc::clone(root), known: Some(Arc::clone(known)), depth };
+        let steady = self.peers.steady(self.clock.boot());
         let begun = self.begin(run, call, bucket, execute);
         let (token, guard) = match begun {
             Ok(begun) => begun,
@@ -88,6 +89,9 @@ impl Inner {
                 let storable = of_release.and_then(|()| storable(&parts));
                 let kept = kept_headers(&parts.headers);
                 let content = Content::new(parts.status, kept, body);
+                if steady.is_none() || steady != self.peers.steady(self.clock.boot()) {
+                    self.cache.taint(token.call, Unstorable::PeerAway);
+                }
                 let answer = storable.map(|()| Arc::clone(&content));
                 let fact = self.cache.finish(token.call, call, answer);
                 if fact.as_ref().err() == Some(&Unstorable::Contradiction) {
@@ -127,7 +131,7 @@ impl Inner {
             Problem::new(ProblemKind::Overloaded, "too many executions are under way")
         })?;
         let guard = self.run(id, run);
-        Ok((Token { edge: self.edge, context, call: id, nonce }, guard))
+        Ok((Token { edge: self.peers.id, context, call: id, nonce }, guard))
     }
 
     /// Hands a request on as it is, under the context of `root`, and keeps nothing of it. What it

@@ -20,6 +20,8 @@ pub(crate) struct Figures {
     pub(crate) reads: Counter,
     /// Of these, conditional ones that were answered with "unchanged".
     pub(crate) unchanged: Counter,
+    /// Hits that were executed once more, unseen, to be compared.
+    pub(crate) shadows: Counter,
     /// Routes that were held back.
     pub(crate) quarantines: Counter,
     /// Calls that came without a context, or with one of somebody else.
@@ -28,6 +30,8 @@ pub(crate) struct Figures {
     pub(crate) late: Counter,
     /// Answers of another version than the one in force.
     pub(crate) other_versions: Family<ServiceLabel, Counter>,
+    /// Calls that were refused because another edge could not be reached.
+    pub(crate) peer_troubles: Counter,
     /// Requests of clients that were not let in.
     pub(crate) denials: Counter,
 }
@@ -61,6 +65,8 @@ impl Figures {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("edge_calls", "Calls, by outcome", self.outcomes.clone());
         registry.register("edge_executions", "Calls executed by services", self.executions.clone());
+        let shadows = self.shadows.clone();
+        registry.register("edge_shadow_executions", "Hits executed again to compare", shadows);
         registry.register("edge_store_reads", "Reads asked of stores", self.reads.clone());
         let unchanged = self.unchanged.clone();
         registry.register("edge_store_unchanged", "Reads answered with unchanged", unchanged);
@@ -68,6 +74,8 @@ impl Figures {
         registry.register("edge_strangers", "Calls without their context", self.strangers.clone());
         let others = self.other_versions.clone();
         registry.register("edge_other_versions", "Answers of a version not in force", others);
+        let troubles = self.peer_troubles.clone();
+        registry.register("edge_peer_troubles", "Calls refused for want of another edge", troubles);
         registry.register("edge_denials", "Requests not let in", self.denials.clone());
         registry.register("edge_late_calls", "Calls after the answer", self.late.clone());
     }

@@ -20,6 +20,7 @@ mod ingress;
 mod memo;
 mod moment;
 mod origin;
+mod peers;
 mod releases;
 mod reply;
 mod report;
@@ -29,6 +30,7 @@ mod serve;
 mod session;
 mod stores;
 mod trust;
+mod warm;
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -49,12 +51,14 @@ use self::auth::Gate;
 use self::draw::Draw;
 use self::figures::Figures;
 use self::gauges::Gauges;
+use self::peers::Peers;
 use self::releases::Versions;
 use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
+use self::warm::WarmUp;
 use crate::body::{Body, BodyError};
-use crate::config::{Plan, StoreName};
+use crate::config::{Plan, ServiceName, StoreName};
 use crate::engine::{Answer, Call, Engine, Origin};
 use crate::limits;
 use crate::target::Target;
@@ -72,14 +76,15 @@ pub(crate) struct Inner {
     /// Which hits are executed once more.
     draw: Draw,
     clock: Arc<dyn Clock>,
-    /// Which edge recorded a context.
-    edge: u32,
+    /// The other edges, and which one this is.
+    peers: Peers,
     stores: Stores,
     routes: ArcSwap<Routes>,
     plan: ArcSwap<Option<Arc<Plan>>>,
     /// The executions under way.
     running: Mutex<HashMap<CallId, Run>>,
     shadows: Arc<Semaphore>,
+    warm_up: WarmUp,
     /// Who is let in.
     gate: ArcSwap<Gate>,
     versions: Versions,
@@ -118,12 +123,15 @@ impl Caching {
     ) -> Self {
         let settings = Settings { bytes_max: memory, ..Settings::default() };
         let [a, b, c, d, ..] = random.number().to_le_bytes();
+        let cache = Arc::new(Cache::new(settings));
+        let peers = Peers::new(u32::from_le_bytes([a, b, c, d]), &*clock, &cache);
         Self(Arc::new(Inner {
-            cache: Arc::new(Cache::new(settings)),
+            cache,
             forwarder,
-            edge: u32::from_le_bytes([a, b, c, d]),
+            peers,
             draw: Draw::new(random.number()),
             random,
+            warm_up: WarmUp::new(clock.boot()),
             clock,
             stores: Stores::default(),
             routes: ArcSwap::default(),
@@ -149,8 +157,14 @@ impl Engine for Caching {
         }
     }
 
+    async fn refused(&self, from: &ServiceName) {
+        // Whatever comes of telling other edges: the call is refused in any case.
+        let _ = self.0.taint_everywhere(from, &[]).await;
+    }
+
     fn accepts(plan: &Plan) -> Result<(), String> {
         Gate::of(&plan.auth).map_err(|error| format!("auth: {error}"))?;
+        Peers::check(plan)?;
         plan.stores.iter().try_for_each(|(name, store)| {
             Stores::check(store).map_err(|error| format!("stores.{name}: {error}"))
         })
@@ -173,7 +187,9 @@ impl Engine for Caching {
             // The key of a result names its own route and not those below it: what was made of a
             // route that meant something else must not be served on.
             inner.cache.drop_where(|_| true);
+            inner.peers.disown(&inner.cache);
         }
+        inner.meet(plan);
         inner.stores.follow(plan, &inner.cache, &inner.clock);
         inner.plan.store(Arc::new(Some(Arc::clone(plan))));
     }
@@ -190,6 +206,10 @@ impl Engine for Caching {
         } else {
             Err(format!("not yet heard of: {}", missing.join(", ")))
         }
+    }
+
+    async fn peer(&self, request: Request<Body>) -> Option<Response<Body>> {
+        self.0.peer(request).await
     }
 
     async fn admin(&self, request: Request<Body>) -> Option<Response<Body>> {

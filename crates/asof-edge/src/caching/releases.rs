@@ -143,6 +143,7 @@ impl Inner {
         let dropped = self.cache.drop_where(|call| {
             *call.service == *service.as_str() && *call.release != *version.as_str()
         });
+        self.peers.disown(&self.cache);
         tracing::warn!(
             %service, %before, now = %version, dropped = dropped.len(),
             "a service names another version"

@@ -21,6 +21,7 @@ use crate::problem::{Problem, ProblemKind};
 struct Report {
     routes: Vec<RouteReport>,
     stores: Vec<StoreReport>,
+    peers: Vec<PeerReport>,
     cache: CacheReport,
 }
 
@@ -50,6 +51,14 @@ struct StoreReport {
     silent_ms: Option<u64>,
     /// How far what the edge knows is behind its clock.
     lag_ms: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct PeerReport {
+    peer: String,
+    silent_ms: Option<u64>,
+    /// Whether it goes by the same configuration as far as both must.
+    agrees: bool,
 }
 
 #[derive(Serialize)]
@@ -90,6 +99,12 @@ impl Inner {
         Report {
             routes: routes.all().map(|known| route_report(known)).collect(),
             stores: stores.map(|name| self.store_report(name.as_str())).collect(),
+            peers: self
+                .peers
+                .report(self.clock.boot())
+                .into_iter()
+                .map(|(peer, silent_ms, agrees)| PeerReport { peer, silent_ms, agrees })
+                .collect(),
             cache: CacheReport {
                 entries: figures.entries,
                 bytes: figures.bytes,

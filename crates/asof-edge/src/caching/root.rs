@@ -1,5 +1,6 @@
 //! What is resolved once, at the root of a request tree: the moment, and the state values.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -14,6 +15,7 @@ use super::moment::{Choice, Instead, declared};
 use super::routes::{Known, Routes};
 use super::{Inner, canonical};
 use crate::config::{Plan, State, StateName, StateSource, StoreName};
+use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 /// What one request tree is a function of.
@@ -38,6 +40,22 @@ pub(crate) struct Root {
     states: Mutex<HashMap<StateName, Resolved>>,
     /// The newest write below the request, for its writer's next one.
     wrote: Mutex<Option<SessionToken>>,
+    /// How long a call of the tree waits for another's execution.
+    pub(crate) patience: Duration,
+}
+
+/// What another edge resolved for a tree of which a call came here.
+#[derive(Debug)]
+pub(crate) struct Abroad {
+    pub(crate) at: Timestamp,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) random: Arc<dyn Random>,
+    pub(crate) context: u64,
+    pub(crate) traceparent: Option<HeaderValue>,
+    pub(crate) epochs: BTreeMap<StoreName, Epoch>,
+    pub(crate) declared: Vec<StoreName>,
+    pub(crate) sources: BTreeMap<StateName, Option<String>>,
 }
 
 /// State values by name, and where each of them is that.
@@ -56,6 +74,33 @@ pub(crate) enum Gathered {
 }
 
 impl Root {
+    /// The root of a tree that another edge records. State values are found here as they are there:
+    /// both look them up at one moment.
+    pub(crate) fn abroad(tree: Abroad) -> Arc<Self> {
+        let Abroad { at, plan, routes, random, context, epochs, declared, sources, .. } = tree;
+        Arc::new(Self {
+            at,
+            plan,
+            routes,
+            random,
+            context: OnceLock::from(context),
+            traceparent: tree.traceparent.map_or_else(OnceLock::new, OnceLock::from),
+            epochs,
+            frozen: None,
+            choice: Choice::Asked,
+            declared,
+            sources,
+            states: Mutex::default(),
+            wrote: Mutex::default(),
+            patience: limits::PEER_LEADER_WAIT,
+        })
+    }
+
+    /// What each state value starts from.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (&StateName, Option<&str>)> {
+        self.sources.iter().map(|(name, source)| (name, source.as_deref()))
+    }
+
     /// Whether services may read this store. The edge itself may read more: those that state
     /// values and releases are kept in.
     pub(crate) fn declares(&self, store: &StoreName) -> bool {
@@ -121,6 +166,7 @@ impl Inner {
             sources: sources.collect(),
             states: Mutex::default(),
             wrote: Mutex::default(),
+            patience: limits::LEADER_WAIT,
         }))
     }
 

@@ -10,8 +10,8 @@ use super::Inner;
 use super::root::Root;
 use super::routes::Known;
 use super::trust::Treatment;
+use super::warm::{Full, Place};
 use crate::body::Body;
-use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 /// What came of a call.
@@ -116,7 +116,7 @@ impl Inner {
                 }
                 Action::Wait(ticket) => {
                     // A leader's service may dribble for long: nobody waits for that.
-                    let landed = tokio::time::timeout(limits::LEADER_WAIT, ticket).await;
+                    let landed = tokio::time::timeout(root.patience, ticket).await;
                     serve.landed(&self.cache, landed.ok().flatten())
                 }
                 Action::Settle(nested) => {
@@ -125,6 +125,10 @@ impl Inner {
                     serve.settled(&self.cache, served.fact)
                 }
                 Action::Execute(execute) => {
+                    let Ok(_place) = self.place(root, known, depth).await else {
+                        serve.executed(Err(Unstorable::Truncated));
+                        return Served::problem(still_warming_up(), Unstorable::Truncated);
+                    };
                     let served = match known {
                         Some(known) => self.execute(root, &call, known, execute, depth, None).await,
                         None => self.ask(root, &call, execute).await,
@@ -134,6 +138,20 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// A place for an execution. Calls of services have the one of the client's request, and reads
+    /// of stores need none.
+    async fn place(
+        &self,
+        root: &Root,
+        known: Option<&Arc<Known>>,
+        depth: u32,
+    ) -> Result<Place<'_>, Full> {
+        if depth > 0 || known.is_none() {
+            return Ok(Place::default());
+        }
+        self.warm_up.enter(&root.plan.limits, || self.clock.boot()).await
     }
 
     /// Executes, and compares with what would have been answered.
@@ -184,6 +202,7 @@ impl Inner {
             return;
         }
         let Ok(place) = Arc::clone(&self.shadows).try_acquire_owned() else { return };
+        self.metrics.shadows.inc();
         let (inner, root) = (Arc::clone(self), Arc::clone(root));
         let (call, known) = (Arc::clone(call), Arc::clone(known));
         tokio::spawn(async move {
@@ -209,5 +228,11 @@ impl Inner {
             self.metrics.quarantines.inc();
         }
         self.cache.drop_where(|call| call.route == known.digest);
+        self.peers.disown(&self.cache);
     }
+}
+
+fn still_warming_up() -> Problem {
+    let detail = "the edge has just started, and services are busy with what it does not hold yet";
+    Problem::new(ProblemKind::Overloaded, detail)
 }

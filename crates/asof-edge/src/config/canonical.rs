@@ -41,6 +41,38 @@ impl Route {
 }
 
 impl Plan {
+    /// Everything by which a call means the same at two edges, and is answered the same: the routes
+    /// of all services in their order, what state values are made of, and releases. Edges of which
+    /// this differs share no tree. What only says whether something is cached, or where somebody
+    /// is, may differ.
+    pub fn canonical_system(&self) -> Vec<u8> {
+        let mut form = Form(Vec::new());
+        form.one("form", "asof system 1");
+        for (name, service) in &self.services {
+            form.one("service", name.as_str());
+            for route in &service.routes {
+                form.bytes("route", &route.canonical_config());
+            }
+            form.set("hosts", service.hosts.iter().map(String::as_str));
+        }
+        form.set("stores", self.stores.keys().map(super::names::StoreName::as_str));
+        for (name, state) in &self.states {
+            form.one("state", name.as_str());
+            form.one("default", &state.default);
+            if let Some(values) = &state.values {
+                form.set("values", values.iter().map(String::as_str));
+            }
+            form.one("from", &format!("{:?}", state.from));
+            form.one("store", state.store.as_ref().map_or("", super::names::StoreName::as_str));
+            for step in &state.lookups {
+                form.one("lookup", &step.space);
+                form.one("field", &step.field);
+            }
+        }
+        form.bytes("releases", &self.canonical_releases());
+        form.0
+    }
+
     /// What says by which release each service answers. An answer depends on it through every
     /// call below it, whatever the route.
     pub fn canonical_releases(&self) -> Vec<u8> {
@@ -74,6 +106,14 @@ impl Form {
         self.put(name);
         self.put("one");
         self.put(value);
+    }
+
+    fn bytes(&mut self, name: &str, value: &[u8]) {
+        self.put(name);
+        self.put("bytes");
+        let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
+        self.0.extend(length.to_be_bytes());
+        self.0.extend(value);
     }
 
     fn set<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v str>) {

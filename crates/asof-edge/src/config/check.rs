@@ -8,7 +8,7 @@ use super::names::ServiceName;
 use super::plan::{Mode, Plan, Route, Service, TimeInput, Zone};
 use super::read::Draft;
 use super::walk::nearest;
-use super::{auth, release};
+use super::{auth, peer, release};
 
 /// Notes what does not fit, and fills in what follows from other members.
 pub(crate) fn check(sheet: &Sheet<'_>, draft: Draft) -> Plan {
@@ -21,7 +21,8 @@ pub(crate) fn check(sheet: &Sheet<'_>, draft: Draft) -> Plan {
         checker.service(&plan, name, service);
     }
     checker.states(&plan);
-    for (path, why) in release::misfits(&plan).into_iter().chain(auth::misfits(&plan)) {
+    let misfits = release::misfits(&plan).into_iter().chain(auth::misfits(&plan));
+    for (path, why) in misfits.chain(peer::misfits(&plan)) {
         checker.wrong(&path, &why);
     }
     let all: Vec<_> = plan.stores.keys().cloned().collect();
@@ -64,6 +65,7 @@ impl Checker<'_, '_> {
     fn listeners(&self, plan: &Plan) {
         let mut listeners =
             vec![("listen".to_owned(), plan.listen), ("admin".to_owned(), plan.admin)];
+        listeners.extend(plan.peer_listen.map(|address| ("peer_listen".to_owned(), address)));
         for (name, service) in &plan.services {
             listeners
                 .extend(service.egress.map(|egress| (format!("services.{name}.egress"), egress)));

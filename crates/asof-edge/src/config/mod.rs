@@ -7,6 +7,7 @@ mod diff;
 mod mistakes;
 mod names;
 mod pattern;
+mod peer;
 mod plan;
 mod read;
 mod read_route;
@@ -25,8 +26,9 @@ use std::path::{Path, PathBuf};
 pub use auth::Auth;
 pub use diff::{Difference, Effect};
 pub use mistakes::{Mistake, Mistakes};
-pub use names::{ServiceName, StateName, StoreName};
+pub use names::{PeerName, ServiceName, StateName, StoreName};
 pub use pattern::PathPattern;
+pub use peer::Peer;
 pub use plan::{
     AsOf, Bucket, Health, Limits, Lookup, Mode, OnLoss, Plan, Route, Rule, Service, State,
     StateSource, Store, TimeInput, Tls, Zone,

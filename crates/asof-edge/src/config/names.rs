@@ -54,6 +54,8 @@ names! {
     StoreName;
     /// The name of a state value.
     StateName;
+    /// The name under which the edge knows another edge.
+    PeerName;
 }
 
 fn check(text: &str) -> Result<(), String> {

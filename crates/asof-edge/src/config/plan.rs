@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use http::{HeaderName, Method};
 
 use super::auth::Auth;
-use super::names::{ServiceName, StateName, StoreName};
+use super::names::{PeerName, ServiceName, StateName, StoreName};
 use super::pattern::PathPattern;
+use super::peer::Peer;
 use super::release::{Canary, Releases, Version};
 use super::url::BaseUrl;
 
@@ -40,6 +41,12 @@ pub struct Plan {
     pub auth: Auth,
     /// Where the releases of services are kept, if anywhere.
     pub releases: Option<Releases>,
+    /// Where other edges connect, if any do.
+    pub peer_listen: Option<SocketAddr>,
+    /// File with the token that other edges send; needed beyond loopback.
+    pub peer_token_file: Option<PathBuf>,
+    /// The other edges, by name.
+    pub peers: BTreeMap<PeerName, Peer>,
     /// The cookie that carries the newest write of a client, if one does.
     pub session_cookie: Option<String>,
 }
@@ -68,6 +75,8 @@ pub struct Limits {
     pub memory: u64,
     /// How far back a rollback finds everything warm.
     pub window: Duration,
+    /// Over how long after a start the executions for clients grow to all that may be under way.
+    pub warm_up: Duration,
     /// Calls within calls.
     pub call_depth: u32,
 }

@@ -9,9 +9,9 @@ use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
 use super::plan::{Health, Limits, OnLoss, Plan, Rule, Service, Store, Tls};
 use super::read_route::{route, state};
-use super::release;
 use super::url::BaseUrl;
 use super::walk::{Placed, Section};
+use super::{peer, release};
 use crate::limits;
 
 /// A plan whose members are each good, and where they stand.
@@ -55,7 +55,7 @@ impl Reader<'_> {
     }
 
     fn plan(&mut self, mut root: Section<'_, '_>) -> Plan {
-        for key in ["listen", "admin"] {
+        for key in ["listen", "admin", "peer_listen"] {
             self.stands(&root, key);
         }
         let listen = address(&mut root, "listen");
@@ -77,6 +77,9 @@ impl Reader<'_> {
                 .collect(),
             auth: root.section("auth").map_or(Auth::None, |section| auth::auth(self, section)),
             releases: root.section("releases").and_then(|section| release::releases(self, section)),
+            peer_listen: address(&mut root, "peer_listen"),
+            peer_token_file: self.file(&mut root, "peer_token_file"),
+            peers: peer::peers(self, &mut root),
             session_cookie: root.section("session").and_then(auth::session),
         };
         root.finish();
@@ -217,6 +220,7 @@ fn bounds(section: Option<Section<'_, '_>>) -> Limits {
         body_bytes: 8 << 20,
         memory: 256 << 20,
         window: core::time::Duration::from_mins(15),
+        warm_up: core::time::Duration::from_secs(10),
         call_depth: 32,
     };
     let Some(mut section) = section else {
@@ -238,6 +242,7 @@ fn bounds(section: Option<Section<'_, '_>>) -> Limits {
         section.size("body_bytes", &limits::BODY_BYTES).unwrap_or(bounds.body_bytes);
     bounds.memory = section.size("memory", &limits::MEMORY).unwrap_or(bounds.memory);
     bounds.window = section.span("window", &limits::WINDOW).unwrap_or(bounds.window);
+    bounds.warm_up = section.span("warm_up", &limits::WARM_UP).unwrap_or(bounds.warm_up);
     let depth = section.whole("call_depth", &limits::CALL_DEPTH);
     if let Some(depth) = depth.and_then(|depth| u32::try_from(depth.value).ok()) {
         bounds.call_depth = depth;

@@ -44,6 +44,14 @@ impl Plan {
             all.put("releases.store", &releases.store);
             all.put("releases.space", &releases.space);
         }
+        if let Some(address) = self.peer_listen {
+            all.put("peer_listen", address);
+        }
+        all.file("peer_token_file", self.peer_token_file.as_deref());
+        for (name, peer) in &self.peers {
+            all.put(format!("peers.{name}.url"), &peer.url);
+            all.file(&format!("peers.{name}.token_file"), peer.token_file.as_deref());
+        }
         if let Some(cookie) = &self.session_cookie {
             all.put("session.cookie", cookie);
         }
@@ -77,6 +85,7 @@ impl Settings {
         self.put("limits.body_bytes", size_text(limits.body_bytes));
         self.put("limits.memory", size_text(limits.memory));
         self.put("limits.window", span_text(limits.window));
+        self.put("limits.warm_up", span_text(limits.warm_up));
         self.put("limits.call_depth", limits.call_depth);
     }
 

@@ -326,3 +326,53 @@ fn spans_and_sizes_are_read_strictly() {
         assert_eq!(units::size_text(units::size(good).unwrap()), good);
     }
 }
+
+#[test]
+fn other_edges_can_be_asked_and_can_ask() {
+    let peer = "[peers.south]\nurl = 'http://127.0.0.1:7483'\n";
+    let listening = format!("peer_listen = '127.0.0.1:7482'\n{peer}");
+    let good = plan(&listening);
+    let name: super::PeerName = "south".parse().unwrap();
+    assert_eq!(good.peers.get(&name).unwrap().url.port(), 7483);
+    assert_eq!(good.settings()["peers.south.url"], "http://127.0.0.1:7483");
+    refused(peer, 1, "give it an address");
+    refused("[peers.south]\nurl = 'http://h:1'\n", 2, "give `token_file`");
+    refused("[peers.south]\n", 1, "write `url");
+    refused("peer_listen = '0.0.0.0:1'", 1, "peer_listen: 0.0.0.0:1 is beyond loopback");
+    let open = "tls_terminated_elsewhere = true\npeer_listen = '0.0.0.0:1'";
+    refused(open, 2, "give `peer_token_file`");
+    plan(&format!("{open}\npeer_token_file = 't'"));
+    refused("peer_listen = '127.0.0.1:7480'", 1, "already that of listen");
+}
+
+#[test]
+fn edges_have_in_common_what_calls_mean_and_not_where_they_go() {
+    let system = |more: &str| {
+        let text = format!(
+            "{SERVICE}egress = '127.0.0.1:7491'\n[stores.m]\nurl = 'http://h'\n\
+             [[services.a.routes]]\npath = '/'\n{more}"
+        );
+        plan(&text).canonical_system()
+    };
+    let base = system("");
+    for same in ["mode = 'on'", "shadow = 0.5", "[limits]\ncall_depth = 7\n", "[ingress]\n"] {
+        assert_eq!(base, system(same), "{same}");
+    }
+    let mut seen = vec![base];
+    for other in [
+        "constant = true",
+        "[[services.a.routes]]\npath = '/b'\n",
+        "[services.b]\nupstreams = ['http://h:1']\n",
+        "[stores.n]\nurl = 'http://h'\n",
+        "[state.s]\ndefault = 'a'\n",
+        "[state.s]\ndefault = 'b'\n",
+        "[state.s]\ndefault = 'b'\nvalues = ['a', 'b']\n",
+        "[state.s]\ndefault = 'b'\nfrom = [{ cookie = 'c' }]\n",
+        "[state.s]\ndefault = 'b'\nfrom = [{ header = 'c' }]\n",
+        "[releases]\nstore = 'm'\n",
+    ] {
+        let form = system(other);
+        assert!(!seen.contains(&form), "{other}");
+        seen.push(form);
+    }
+}

@@ -168,6 +168,7 @@ impl<E: Engine> Connection<E> {
             async move {
                 let response = match door {
                     Door::Admin => admin::handle(&shared, request).await,
+                    Door::Peer => admin::peer(&shared, request).await,
                     _ => door::handle(&shared, &door, peer, request).await,
                 };
                 Ok::<_, Infallible>(response)

@@ -26,13 +26,16 @@ pub(crate) use self::pool::Lease;
 
 use self::set::{Settings, Upstreams};
 use crate::body::Body;
-use crate::config::{Auth, Plan, Version};
+use crate::config::{Auth, PeerName, Plan, Version};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::target::Target;
 
 /// What whoever judges requests is called in metrics.
 const JUDGE: &str = "auth";
+
+/// What other edges are called in metrics.
+const PEER: &str = "peer";
 
 /// Hands requests on to services and stores. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ struct Sets {
     all: BTreeMap<(Target, Option<Version>), Arc<Upstreams>>,
     /// Of whoever judges the requests of clients.
     judge: Option<Arc<Upstreams>>,
+    /// Other edges.
+    peers: BTreeMap<PeerName, Arc<Upstreams>>,
 }
 
 impl Forwarder {
@@ -98,6 +103,13 @@ impl Forwarder {
         if let (Auth::Forward { url, .. }, Ok(name)) = (&plan.auth, JUDGE.parse()) {
             let settings = Settings::of_judge(url);
             sets.judge = Some(start(known.judge.as_ref(), &Target::Service(name), settings));
+        }
+        if let Ok(name) = PEER.parse() {
+            let target = Target::Service(name);
+            for (name, peer) in &plan.peers {
+                let set = start(known.peers.get(name), &target, Settings::of_peer(peer));
+                sets.peers.insert(name.clone(), set);
+            }
         }
         self.0.sets.store(Arc::new(sets));
     }
@@ -145,6 +157,17 @@ impl Forwarder {
     /// Asks whoever judges the requests of clients; `None` where nobody does or no answer came.
     pub(crate) async fn judge(&self, request: Request<Body>) -> Option<Response<Body>> {
         let set = self.0.sets.load().judge.clone()?;
+        let target = set.target.clone();
+        self.send(Some(set), &target, request).await.ok()
+    }
+
+    /// Asks another edge; `None` where no answer came.
+    pub(crate) async fn peer(
+        &self,
+        name: &PeerName,
+        request: Request<Body>,
+    ) -> Option<Response<Body>> {
+        let set = self.0.sets.load().peers.get(name).cloned()?;
         let target = set.target.clone();
         self.send(Some(set), &target, request).await.ok()
     }

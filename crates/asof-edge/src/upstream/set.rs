@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::instance::Instance;
 use super::watch;
-use crate::config::{BaseUrl, Health, Service, Store};
+use crate::config::{BaseUrl, Health, Peer, Service, Store};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::target::Target;
@@ -40,6 +40,16 @@ impl Settings {
             urls: vec![url.clone()],
             timeout: limits::JUDGE_TIMEOUT,
             connect_timeout: limits::CONNECT_TIMEOUT_DEFAULT,
+            health: None,
+            http2: false,
+        }
+    }
+
+    pub(crate) fn of_peer(peer: &Peer) -> Self {
+        Self {
+            urls: vec![peer.url.clone()],
+            timeout: limits::PEER_TIMEOUT,
+            connect_timeout: limits::PEER_CONNECT_TIMEOUT,
             health: None,
             http2: false,
         }

@@ -24,7 +24,7 @@ fn spring(store: &Store) -> String {
 }
 
 fn state(store: &Store, name: &str) -> Value {
-    store.json(&["release", "show", name])[0]["state"].clone()
+    store.ok(&["release", "show", name, "--json"]).object().get("state").unwrap().clone()
 }
 
 #[test]

@@ -73,3 +73,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn digests_come_back_from_their_text_and_nothing_else_is_one() {
+    let call = super::story::leaf("goods/a");
+    let hash = super::story::content("says").hash();
+    assert_eq!(call.key().to_string().parse(), Ok(call.key()));
+    assert_eq!(hash.to_string().parse(), Ok(hash));
+    let text = call.key().to_string();
+    for wrong in
+        ["", "0", &text[1..], &format!("{text}00"), &text.to_uppercase(), &hash.to_string()]
+    {
+        if wrong != text {
+            assert_eq!(wrong.parse::<asof_cache::CallKey>(), Err(asof_cache::NoDigest), "{wrong}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Every rule of the cache with the short history that breaks an edge without it.
 
+mod abroad;
 mod coalescing;
 mod index;
 mod keys;

@@ -222,3 +222,30 @@ async fn plain() -> Service {
     })
     .await
 }
+
+/// A page that asks for more at once than the edge has places for, and makes do with what it gets.
+#[tokio::test]
+async fn a_call_that_the_edge_has_no_place_for_keeps_its_caller_out() {
+    let page = Service::new("page", |asked: Asked| async move {
+        let known = asked.read("begun").await;
+        let mut parts = tokio::task::JoinSet::new();
+        for part in 0..12 {
+            let asked = asked.clone();
+            parts.spawn(async move { asked.get("part", &format!("/{part}")).await.status });
+        }
+        let shed = parts.join_all().await.iter().filter(|status| **status == 503).count();
+        text(format!("{known} {shed}"))
+    })
+    .await;
+    let part = Service::new("part", |_| async move {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        text("part")
+    })
+    .await;
+    // Eight calls of services at once, for the one request of a client.
+    let more = on("page", "") + &on("part", CONSTANT) + "[limits]\nrequests_in_flight = 1\n";
+    let world = World::start(&[&page, &part], &more).await;
+    let got = world.get("/").await;
+    assert_ne!(got.text, "yes 0", "some were shed");
+    assert_eq!(got.outcome(), "asof; fwd=miss; detail=unstorable-lost-context");
+}

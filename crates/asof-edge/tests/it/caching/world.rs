@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use asof_edge::{Caching, Edge, Plan};
+use asof_edge::{Addresses, Caching, Edge, Plan};
 use asof_env::{BootTime, Clock, SystemClock, SystemRandom};
 use asof_server::Config;
 use asof_store::{Options, Store};
@@ -44,7 +44,7 @@ impl Got {
     }
 }
 
-type Http = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
+pub(crate) type Http = Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>;
 
 pub(crate) fn http() -> Http {
     Client::builder(TokioExecutor::new()).build_http()
@@ -133,7 +133,7 @@ impl Asked {
 /// A service: how often it executed, and where it listens.
 #[derive(Clone)]
 pub(crate) struct Service {
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     egress: Arc<Mutex<Option<SocketAddr>>>,
     executions: Arc<AtomicUsize>,
@@ -201,6 +201,11 @@ impl Service {
         Self { name, address, egress: Arc::default(), executions }
     }
 
+    /// From now on it makes its calls through this edge.
+    pub(crate) fn attach(&self, edge: &Addresses) {
+        *self.egress.lock().unwrap() = edge.egress.get(self.name).copied();
+    }
+
     /// How often it was asked since the last time.
     pub(crate) fn executed(&self) -> usize {
         self.executions.swap(0, Ordering::SeqCst)
@@ -246,7 +251,7 @@ impl Clock for AheadClock {
 }
 
 /// The store of a system, while it runs.
-struct Running {
+pub(crate) struct Running {
     store: Store,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
@@ -293,7 +298,8 @@ impl World {
         text.push_str(&more.replace("STORE", &store.to_string()));
         let plan = crate::harness::plan(&text);
         let clock = Arc::new(AheadClock::default());
-        let ((ingress, admin), stop) = edge(plan, services, Arc::clone(&clock)).await;
+        let (addresses, stop) = edge(plan, services, Arc::clone(&clock)).await;
+        let (ingress, admin) = (addresses.ingress, addresses.admin);
         let running = Mutex::new(Some(running));
         let world = Self { ingress, admin, store, http, clock, running, _stop_edge: stop, folder };
         world.ready().await;
@@ -390,7 +396,8 @@ impl World {
     }
 }
 
-async fn put(http: &Http, store: SocketAddr, key: &str, value: &str) -> String {
+/// Writes a key of the space `goods`; returns the token of the write.
+pub(crate) async fn put(http: &Http, store: SocketAddr, key: &str, value: &str) -> String {
     let uri = format!("http://{store}/v1/spaces/goods/keys/{key}");
     let request = Request::put(uri).header("content-type", "text/plain");
     let got = ask(http, request.body(Full::new(Bytes::from(value.to_owned()))).unwrap()).await;
@@ -398,7 +405,8 @@ async fn put(http: &Http, store: SocketAddr, key: &str, value: &str) -> String {
     got.header("asof-token")
 }
 
-async fn store(folder: &Path, listen: &str) -> (SocketAddr, Running) {
+/// A store in `folder`.
+pub(crate) async fn store(folder: &Path, listen: &str) -> (SocketAddr, Running) {
     let store = Store::open(folder, Options::default()).unwrap();
     let config = Config { listen: listen.parse().unwrap(), ..Config::default() };
     let server = asof_server::Server::bind(store.clone(), &config).await.unwrap();
@@ -408,11 +416,12 @@ async fn store(folder: &Path, listen: &str) -> (SocketAddr, Running) {
     (address, Running { store, stop, task })
 }
 
-async fn edge(
+/// An edge that caches; `services` are attached to it.
+pub(crate) async fn edge(
     plan: Plan,
     services: &[&Service],
     clock: Arc<AheadClock>,
-) -> ((SocketAddr, SocketAddr), oneshot::Sender<()>) {
+) -> (Addresses, oneshot::Sender<()>) {
     let memory = plan.limits.memory;
     let clock: Arc<dyn Clock> = clock;
     let own = Arc::clone(&clock);
@@ -423,11 +432,11 @@ async fn edge(
     .unwrap();
     let addresses = edge.addresses().clone();
     for service in services {
-        *service.egress.lock().unwrap() = addresses.egress.get(service.name).copied();
+        service.attach(&addresses);
     }
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(edge.run(async { drop(stopped.await) }));
-    ((addresses.ingress, addresses.admin), stop)
+    (addresses, stop)
 }
 
 /// A route of `service` that takes all paths and is on.

@@ -62,7 +62,7 @@ impl Stage<'_> {
         let planners = vec![by.principal];
         let plan = Plan { at, message, keys, planners, ..sized(&writes) };
         let state = ReleaseState::Draft(Draft::new(approving));
-        let detail = format!("{} writes at {at}", plan.writes);
+        let detail = format!("{} at {at}", counted(plan.writes));
         let created = self.clock;
         let release = Release { name, created, plan, state, events: Vec::new() };
         self.put(row_keys::planned(&release.name), releases::encode_draft(&writes));
@@ -166,7 +166,7 @@ impl Stage<'_> {
         };
         let draft = draft.approved(&by.principal, &release.plan.planners, self.clock)?;
         release.state = ReleaseState::Draft(draft);
-        let detail = format!("{} writes at {}", release.plan.writes, release.plan.at);
+        let detail = format!("{} at {}", counted(release.plan.writes), release.plan.at);
         Ok(self.put_release(release, ControlAction::ReleaseApproved, by.actor, detail))
     }
 
@@ -255,8 +255,11 @@ impl Stage<'_> {
         })?;
         let back = live.rolled_back(receipt.id, receipt.effective);
         release.state = ReleaseState::RolledBack(back);
-        let detail =
-            format!("commit {} undoes {count} writes, {kept} were written again", receipt.id);
+        let undone = format!("commit {} undoes {}", receipt.id, counted(count as u64));
+        let detail = match kept {
+            0 => undone,
+            _ => format!("{undone}, {kept} keys keep what was written since"),
+        };
         let action = ControlAction::ReleaseRolledBack;
         Ok((self.put_release(release, action, by, detail), receipt))
     }
@@ -384,6 +387,10 @@ fn cut_author(name: &str) -> String {
     name.get(..end).unwrap_or_default().to_owned()
 }
 
+fn counted(writes: u64) -> String {
+    if writes == 1 { "1 write".to_owned() } else { format!("{writes} writes") }
+}
+
 fn describe(amendment: &PreparedReleaseAmendment, plan: &Plan) -> String {
     let mut parts = Vec::new();
     if let Some(at) = amendment.at.filter(|at| *at != plan.at) {
@@ -393,7 +400,7 @@ fn describe(amendment: &PreparedReleaseAmendment, plan: &Plan) -> String {
         parts.push("another message".to_owned());
     }
     if let Some(writes) = &amendment.writes {
-        parts.push(format!("{} writes in place of {}", writes.len(), plan.writes));
+        parts.push(format!("{} in place of {}", counted(writes.len() as u64), plan.writes));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
 }
