@@ -50,8 +50,8 @@ pub(crate) struct Run {
     #[arg(long = "for", value_name = "DURATION", default_value = HOLD_DEFAULT,
         value_parser = human::parse_duration)]
     ttl: Duration,
-    /// The moment; latest where left out
-    #[arg(long, value_name = "T")]
+    /// The moment; latest where left out. Within a frozen batch it is that of the batch
+    #[arg(long, env = "ASOF_AS_OF", value_name = "T")]
     at: Option<Timestamp>,
     /// Where the edge is, for the command
     #[arg(long, env = "ASOF_EDGE", value_name = "URL")]
