@@ -18,6 +18,8 @@ mod plot;
 mod point;
 mod recorder;
 mod report;
+mod system;
+mod visible;
 
 use core::time::Duration;
 use std::io::Write as _;
@@ -67,6 +69,11 @@ enum What {
     Cache,
     /// Hits of the edge beside nginx, Varnish and a bare hyper responder.
     Edge,
+    /// Three layers of services behind the edge beside no cache, a TTL, a timestamp in the key, and
+    /// a cache that knows the future; needs --asof.
+    System,
+    /// From an acknowledged write to an answer of another edge that shows it.
+    Visible,
     /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
@@ -207,6 +214,14 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
             connections: 16,
         };
         http::run(report, effort)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::System) {
+        system::run(report, arguments.asof.as_deref(), quick)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Visible) {
+        visible::run(report, if quick { 20 } else { 300 })?;
         tell(report, arguments, told)?;
     }
     if all || matches!(arguments.what, What::Commit) {

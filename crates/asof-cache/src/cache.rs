@@ -278,10 +278,10 @@ impl Cache {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Results and changes from `from` on are wanted for a rollback; older changes are forgotten.
+    /// A rollback may go back to `from`: what is evicted of the time after is counted apart. Older
+    /// results and changes stay for as long as there is room.
     pub fn keep_from(&self, from: Timestamp) {
         self.window.from.store(from.as_micros(), Ordering::Relaxed);
-        self.index_mut().forget_before(from);
     }
 
     /// An execution begins.

@@ -224,13 +224,6 @@ impl ChangeIndex {
         self.stores.get(&store).map(|frontier| frontier.epoch)
     }
 
-    /// Forgets the changes up to `before`: results known only up to there are asked about anew.
-    pub fn forget_before(&mut self, before: Timestamp) {
-        while self.queue.front().is_some_and(|oldest| oldest.at <= before) {
-            self.forget_oldest();
-        }
-    }
-
     /// How many changes are remembered.
     pub fn len(&self) -> usize {
         self.queue.len()

@@ -65,14 +65,18 @@ impl fmt::Debug for ContentHash {
 }
 
 impl Content {
-    /// An answer whose headers come in the order in which they are sent. The body is the
-    /// identity-coded one.
+    /// An answer. The body is the identity-coded one.
+    ///
+    /// Headers are put in the order of their names, and those of one name stay in theirs: no other
+    /// order means anything (RFC 9110, 5.3), and a service that goes through a hash map writes them
+    /// in another one each time.
     pub fn new(
         status: StatusCode,
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
         body: Bytes,
     ) -> Arc<Self> {
-        let headers: Box<[_]> = headers.into_iter().collect();
+        let mut headers: Box<[(HeaderName, HeaderValue)]> = headers.into_iter().collect();
+        headers.sort_by(|(one, _), (other, _)| one.as_str().cmp(other.as_str()));
         let mut digest = blake3::Hasher::new();
         digest.update(&status.as_u16().to_le_bytes());
         digest.update(&(headers.len() as u64).to_le_bytes());
@@ -125,5 +129,29 @@ impl Content {
     pub(crate) fn weight(&self) -> u64 {
         let place = if self.is_worth_sharing() { weight::PLACE } else { 0 };
         weight::shared(size_of::<Self>()) + weight::body(self.body.len()) + place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, LINK};
+
+    use super::*;
+
+    #[test]
+    fn the_order_of_header_names_means_nothing_and_that_of_values_does() {
+        let text = HeaderValue::from_static;
+        let content = |headers: &[(HeaderName, HeaderValue)]| {
+            Content::new(StatusCode::OK, headers.iter().cloned(), Bytes::from_static(b"body"))
+        };
+        let language = (CONTENT_LANGUAGE, text("en"));
+        let (html, first) = ((CONTENT_TYPE, text("text/html")), (LINK, text("</1>; rel=\"prev\"")));
+        let second = (LINK, text("</2>; rel=\"next\""));
+        let one = content(&[html.clone(), first.clone(), language.clone(), second.clone()]);
+        let other = content(&[language.clone(), first.clone(), second.clone(), html.clone()]);
+        assert_eq!(one, other);
+        assert_eq!(one.headers()[0], language);
+        let turned = content(&[language, second, first, html]);
+        assert_ne!(one.hash(), turned.hash());
     }
 }

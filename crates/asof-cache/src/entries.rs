@@ -36,7 +36,8 @@ impl Weighter<CallKey, Arc<Entry>> for Weigh {
 impl Lifecycle<CallKey, Arc<Entry>> for Arc<Window> {
     type RequestState = ();
 
-    fn on_evict(&self, (): &mut (), _: CallKey, entry: Arc<Entry>) {
+    // An entry that takes the place of the one before it is no eviction, and is not told here.
+    fn before_evict(&self, (): &mut (), _: &CallKey, entry: &mut Arc<Entry>) {
         self.evicted.fetch_add(1, Ordering::Relaxed);
         if entry.last().as_micros() >= self.from.load(Ordering::Relaxed) {
             self.evicted_inside.fetch_add(1, Ordering::Relaxed);

@@ -87,8 +87,10 @@ impl Error {
             Origin::Store => {
                 matches!(self.problem.name, ErrorName::Unavailable | ErrorName::RequestTimeout)
             }
-            Origin::Transport(kind) => kind != TransportErrorKind::Untrusted,
-            Origin::Request | Origin::Answer => false,
+            Origin::Transport(TransportErrorKind::Unreachable | TransportErrorKind::Broken) => true,
+            Origin::Transport(TransportErrorKind::Untrusted | TransportErrorKind::Address)
+            | Origin::Request
+            | Origin::Answer => false,
         }
     }
 }

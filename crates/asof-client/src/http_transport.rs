@@ -101,15 +101,10 @@ impl HttpTransport {
         match error {
             ureq::Error::Io(io) if never_connected(io.kind()) => TransportError::new(
                 TransportErrorKind::Unreachable,
-                format!(
-                    "no server at {base} ({}): start one with `asof serve`, or pass --data DIR",
-                    plain(io)
-                ),
+                format!("no server at {base} ({})", plain(io)),
             ),
-            ureq::Error::HostNotFound => TransportError::new(
-                TransportErrorKind::Unreachable,
-                format!("the host of {base} is not known: correct --server"),
-            ),
+            ureq::Error::HostNotFound => unknown_host(base),
+            ureq::Error::Io(io) if is_lookup(io) => unknown_host(base),
             ureq::Error::ConnectionFailed | ureq::Error::Timeout(ureq::Timeout::Connect) => {
                 TransportError::new(
                     TransportErrorKind::Unreachable,
@@ -150,7 +145,7 @@ fn is_large(body: &Body) -> bool {
 fn parse_base(base: &str) -> Result<Uri, TransportError> {
     let refuse = || {
         TransportError::new(
-            TransportErrorKind::Unreachable,
+            TransportErrorKind::Address,
             format!("`{base}` is not the URL of a server, such as http://127.0.0.1:7400"),
         )
     };
@@ -160,6 +155,18 @@ fn parse_base(base: &str) -> Result<Uri, TransportError> {
         Some("http" | "https") if plain => Ok(uri),
         _ => Err(refuse()),
     }
+}
+
+fn unknown_host(base: &str) -> TransportError {
+    TransportError::new(
+        TransportErrorKind::Unreachable,
+        format!("the host of {base} is not known: correct it, or look at the name service"),
+    )
+}
+
+/// Whether the name service failed, for which the standard library has words but no kind.
+fn is_lookup(error: &std::io::Error) -> bool {
+    error.to_string().contains("failed to lookup address")
 }
 
 /// A proxy that is set for the outside world has no way to this machine's own loopback.
@@ -204,23 +211,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_listening_says_what_to_do() {
+    fn nobody_listening_is_told_apart() {
         // Port 1 of the loopback belongs to nobody.
         let transport = HttpTransport::new("http://127.0.0.1:1/", &Trust::System).unwrap();
         let error = transport.send(Request::new(http::Method::GET, "/v1/time")).unwrap_err();
         assert_eq!(error.kind, TransportErrorKind::Unreachable);
-        assert_eq!(
-            error.message,
-            "no server at http://127.0.0.1:1 (connection refused): start one with `asof serve`, \
-             or pass --data DIR"
-        );
+        assert_eq!(error.message, "no server at http://127.0.0.1:1 (connection refused)");
+    }
+
+    #[test]
+    fn an_unknown_host_is_told_apart() {
+        // A name that is set aside for never being one (RFC 6761, 6.4).
+        let transport = HttpTransport::new("http://nowhere.invalid/", &Trust::System).unwrap();
+        let error = transport.send(Request::new(http::Method::GET, "/v1/time")).unwrap_err();
+        assert_eq!(error.kind, TransportErrorKind::Unreachable);
+        assert!(error.message.contains("is not known: correct it"), "{error}");
     }
 
     #[test]
     fn a_base_is_an_http_url_without_query() {
         for wrong in ["", "127.0.0.1:7400", "ftp://host", "http://host?x=1", "http://"] {
             let error = HttpTransport::new(wrong, &Trust::System).unwrap_err();
-            assert_eq!(error.kind, TransportErrorKind::Unreachable, "{wrong}");
+            assert_eq!(error.kind, TransportErrorKind::Address, "{wrong}");
         }
         assert!(HttpTransport::new("http://host:1/below", &Trust::System).is_ok());
     }

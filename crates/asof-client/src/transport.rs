@@ -112,6 +112,8 @@ pub struct TransportError {
 /// What a caller can do about a missing answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TransportErrorKind {
+    /// What was given is no address of a server: correct it.
+    Address,
     /// Nobody listens there: nothing was sent. Start a server, or correct the address.
     Unreachable,
     /// The other side cannot be trusted: correct the certificates.

@@ -161,6 +161,15 @@ pub(crate) const JUDGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of the text that names a version.
 pub(crate) const VERSION_LENGTH_MAX: usize = 128;
+/// Least and most of the time over which an edge warms up.
+pub(crate) const WARM_UP: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+/// Executions for clients at once when an edge starts.
+pub(crate) const WARM_UP_LEAST: usize = 32;
+/// How long a request waits for a place among them.
+pub(crate) const WARM_UP_WAIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether more are allowed.
+pub(crate) const WARM_UP_STEP: Duration = Duration::from_millis(50);
+
 /// How long a request waits for another's execution of the same call before it has its own.
 pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(30);
 

@@ -138,11 +138,42 @@ fn shell_words(line: &str) -> Vec<String> {
             (Some(open), _) if letter == open => quote = None,
             (None, '\'' | '"') => quote = Some(letter),
             (None, ' ') => words.extend((!word.is_empty()).then(|| core::mem::take(&mut word))),
-            (None, '|' | '#' | '<') if word.is_empty() => break,
+            (None, '|' | '#' | '<' | '>') if word.is_empty() => break,
             _ => word.push(letter),
         }
     }
     words
+}
+
+/// The commands of the program in a text for people.
+fn commands_in(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let line = line.trim_start_matches(['$', ' ']);
+        let at = line.find("asof ").filter(|at| *at == 0 || line[..*at].ends_with("| "))?;
+        Some(&line[at..])
+    })
+}
+
+#[test]
+fn every_example_of_the_help_is_a_command() {
+    fn visit(command: &clap::Command, seen: &mut usize) {
+        let help = command.get_after_long_help().or(command.get_after_help());
+        let help = help.map(ToString::to_string).unwrap_or_default();
+        let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1);
+        let examples: Vec<&str> = examples.take_while(|line| line.starts_with("  ")).collect();
+        for line in commands_in(&examples.join("\n")) {
+            *seen += 1;
+            // What an example says of itself stands apart by more than one space.
+            let said = line.split("  ").next().unwrap();
+            if let Err(error) = Cli::try_parse_from(shell_words(said)) {
+                panic!("{}: `{said}`: {error}", command.get_name());
+            }
+        }
+        command.get_subcommands().for_each(|below| visit(below, seen));
+    }
+    let mut seen = 0;
+    visit(&Cli::command(), &mut seen);
+    assert!(seen > 60, "only {seen} examples were found");
 }
 
 #[test]
@@ -154,13 +185,9 @@ fn every_command_in_the_documentation_is_one() {
     for page in pages.iter().filter(|page| page.extension().is_some_and(|end| end == "md")) {
         let text = std::fs::read_to_string(page).unwrap();
         for line in text.lines().filter(|line| line.starts_with("    ") || line.starts_with("$ ")) {
-            let line = line.trim_start_matches(['$', ' ']);
-            let Some(at) = line.find("asof ").filter(|at| *at == 0 || line[..*at].ends_with("| "))
-            else {
-                continue;
-            };
+            let Some(command) = commands_in(line).next() else { continue };
             seen += 1;
-            if let Err(error) = Cli::try_parse_from(shell_words(&line[at..])) {
+            if let Err(error) = Cli::try_parse_from(shell_words(command)) {
                 let help = matches!(error.kind(), clap::error::ErrorKind::DisplayHelp);
                 assert!(help, "{}: `{line}`: {error}", page.display());
             }

@@ -4,10 +4,14 @@ use std::io;
 use std::process::ExitCode;
 
 use asof_api::{ErrorName, Problem};
+use asof_client::{Origin, TransportErrorKind};
 use asof_store::ErrorKind;
 use serde::Serialize;
 
 use crate::output::Output;
+
+/// What to do where no store answers.
+const START_A_SERVER: &str = "start one with `asof serve`, or pass --data DIR";
 
 /// What a script learns from the exit code.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,6 +83,14 @@ impl Failure {
         Self::Problem(Box::new(Complaint { hint: hint(&problem), problem, exit }))
     }
 
+    /// With this to do about it.
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        if let Self::Problem(complaint) = &mut self {
+            complaint.hint = Some(hint.to_owned());
+        }
+        self
+    }
+
     /// Says on standard error what went wrong; returns the exit code.
     pub(crate) fn report(&self, out: &mut Output) -> Exit {
         let complaint = match self {
@@ -104,14 +116,18 @@ impl Failure {
 impl From<asof_client::Error> for Failure {
     fn from(error: asof_client::Error) -> Self {
         let exit = exit_of(error.name(), error.origin());
-        Self::new(error.problem().clone(), exit)
+        let failure = Self::new(error.problem().clone(), exit);
+        match error.origin() {
+            Origin::Transport(TransportErrorKind::Unreachable) => failure.with_hint(START_A_SERVER),
+            _ => failure,
+        }
     }
 }
 
 impl From<asof_store::Error> for Failure {
     fn from(error: asof_store::Error) -> Self {
         let problem = problem_of(&error);
-        let exit = exit_of(problem.name, asof_client::Origin::Store);
+        let exit = exit_of(problem.name, Origin::Store);
         Self::new(problem, exit)
     }
 }
@@ -126,10 +142,13 @@ impl From<io::Error> for Failure {
     }
 }
 
-fn exit_of(name: ErrorName, origin: asof_client::Origin) -> Exit {
-    use asof_client::{Origin, TransportErrorKind};
+fn exit_of(name: ErrorName, origin: Origin) -> Exit {
     match (origin, name) {
-        (Origin::Request | Origin::Transport(TransportErrorKind::Untrusted), _) => Exit::Usage,
+        (
+            Origin::Request
+            | Origin::Transport(TransportErrorKind::Untrusted | TransportErrorKind::Address),
+            _,
+        ) => Exit::Usage,
         (_, ErrorName::Absent) => Exit::Absent,
         (_, ErrorName::Unavailable | ErrorName::RequestTimeout | ErrorName::Internal) => {
             Exit::Unavailable

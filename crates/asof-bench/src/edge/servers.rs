@@ -36,7 +36,7 @@ pub(super) struct Peer {
 }
 
 /// An address that nobody listens on.
-pub(super) fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 

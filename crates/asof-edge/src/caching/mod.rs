@@ -31,6 +31,7 @@ mod serve;
 mod session;
 mod stores;
 mod trust;
+mod warm;
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -56,6 +57,7 @@ use self::releases::Versions;
 use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
+use self::warm::WarmUp;
 use crate::body::{Body, BodyError};
 use crate::config::{Plan, ServiceName, StoreName};
 use crate::engine::{Answer, Call, Engine, Origin};
@@ -83,6 +85,7 @@ pub(crate) struct Inner {
     /// The executions under way.
     running: Mutex<HashMap<CallId, Run>>,
     shadows: Arc<Semaphore>,
+    warm_up: WarmUp,
     /// Who is let in.
     gate: ArcSwap<Gate>,
     versions: Versions,
@@ -129,6 +132,7 @@ impl Caching {
             peers,
             draw: Draw::new(random.number()),
             random,
+            warm_up: WarmUp::new(clock.boot()),
             clock,
             stores: Stores::default(),
             routes: ArcSwap::default(),

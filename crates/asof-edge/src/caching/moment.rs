@@ -86,9 +86,13 @@ impl Inner {
         let stores = bounding(plan, known);
         let written = session(headers).map_err(Instead::Refuse)?;
         let written = written.filter(|token| self.may_be_of(token, &stores));
-        let asked = as_of(headers)
-            .map_err(Instead::Refuse)?
-            .filter(|_| known.is_some_and(|known| known.route.as_of == AsOf::Closed));
+        let asked = as_of(headers).map_err(Instead::Refuse)?;
+        if asked.is_some() && known.is_some_and(|known| known.route.as_of != AsOf::Closed) {
+            let detail = "this route does not let clients choose a moment: leave As-Of out, or have \
+                          `as_of = \"closed\"` set for it";
+            return Err(Instead::refuse(ProblemKind::Forbidden, detail));
+        }
+        let asked = asked.filter(|_| known.is_some());
         let bounds = self.bounds(plan, known, &stores, written).await?;
         let Some(asked) = asked else {
             let behind = written.is_some_and(|token| bounds.latest < token.at);

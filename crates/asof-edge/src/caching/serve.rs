@@ -10,6 +10,7 @@ use super::Inner;
 use super::root::Root;
 use super::routes::Known;
 use super::trust::Treatment;
+use super::warm::{Full, Place};
 use crate::body::Body;
 use crate::problem::{Problem, ProblemKind};
 
@@ -124,6 +125,10 @@ impl Inner {
                     serve.settled(&self.cache, served.fact)
                 }
                 Action::Execute(execute) => {
+                    let Ok(_place) = self.place(root, known, depth).await else {
+                        serve.executed(Err(Unstorable::Truncated));
+                        return Served::problem(still_warming_up(), Unstorable::Truncated);
+                    };
                     let served = match known {
                         Some(known) => self.execute(root, &call, known, execute, depth, None).await,
                         None => self.ask(root, &call, execute).await,
@@ -133,6 +138,20 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// A place for an execution. Calls of services have the one of the client's request, and reads
+    /// of stores need none.
+    async fn place(
+        &self,
+        root: &Root,
+        known: Option<&Arc<Known>>,
+        depth: u32,
+    ) -> Result<Place<'_>, Full> {
+        if depth > 0 || known.is_none() {
+            return Ok(Place::default());
+        }
+        self.warm_up.enter(&root.plan.limits, || self.clock.boot()).await
     }
 
     /// Executes, and compares with what would have been answered.
@@ -183,6 +202,7 @@ impl Inner {
             return;
         }
         let Ok(place) = Arc::clone(&self.shadows).try_acquire_owned() else { return };
+        self.metrics.shadows.inc();
         let (inner, root) = (Arc::clone(self), Arc::clone(root));
         let (call, known) = (Arc::clone(call), Arc::clone(known));
         tokio::spawn(async move {
@@ -210,4 +230,9 @@ impl Inner {
         self.cache.drop_where(|call| call.route == known.digest);
         self.peers.disown(&self.cache);
     }
+}
+
+fn still_warming_up() -> Problem {
+    let detail = "the edge has just started, and services are busy with what it does not hold yet";
+    Problem::new(ProblemKind::Overloaded, detail)
 }

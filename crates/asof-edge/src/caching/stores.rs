@@ -62,13 +62,27 @@ pub(crate) struct Followed {
 /// All stores that were ever followed, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Stores {
-    known: Mutex<Known>,
+    known: Arc<Mutex<Known>>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     followed: BTreeMap<StoreName, Arc<Followed>>,
     next: u16,
+    /// How far back a rollback finds everything warm.
+    window: Duration,
+}
+
+impl Known {
+    /// The earliest moment that a rollback may go back to, by what is heard of all stores. A cap
+    /// that is in force has been gone back to already, and may be lowered further.
+    fn rollback_from(&self) -> Option<Timestamp> {
+        let latest = self.followed.values().filter_map(|store| {
+            let view = *store.view.borrow();
+            view.map(|view| view.latest())
+        });
+        latest.min().map(|latest| latest.saturating_sub(self.window))
+    }
 }
 
 impl Stores {
@@ -94,6 +108,7 @@ impl Stores {
     /// under a number of its own: nothing made of the old one ever matches.
     pub(crate) fn follow(&self, plan: &Plan, cache: &Arc<Cache>, clock: &Arc<dyn Clock>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.window = plan.limits.window;
         known.followed.retain(|name, followed| plan.stores.get(name) == Some(&followed.settings));
         for (name, store) in &plan.stores {
             if known.followed.contains_key(name) {
@@ -109,6 +124,7 @@ impl Stores {
                 client,
                 store: Arc::downgrade(&followed),
                 cache: Arc::downgrade(cache),
+                all: Arc::downgrade(&self.known),
                 clock: Arc::clone(clock),
             };
             known.followed.insert(name.clone(), followed);
@@ -142,6 +158,7 @@ struct Follower {
     client: Client,
     store: Weak<Followed>,
     cache: Weak<Cache>,
+    all: Weak<Mutex<Known>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -187,13 +204,20 @@ impl Follower {
                 heard: self.clock.boot(),
             },
         );
+        self.move_window(&cache);
         drop((store, cache));
+        let mut moved = self.clock.boot();
         for message in feed {
             let message = message?;
             let (Some(store), Some(cache)) = (self.store.upgrade(), self.cache.upgrade()) else {
                 return Ok(());
             };
             self.take(&store, &cache, &message);
+            // Often enough for a window of minutes.
+            if self.clock.boot().since(moved) >= HEARTBEAT {
+                moved = self.clock.boot();
+                self.move_window(&cache);
+            }
         }
         Ok(())
     }
@@ -226,6 +250,14 @@ impl Follower {
         );
     }
 
+    fn move_window(&self, cache: &Cache) {
+        let Some(all) = self.all.upgrade() else { return };
+        let from = all.lock().unwrap_or_else(PoisonError::into_inner).rollback_from();
+        if let Some(from) = from {
+            cache.keep_from(from);
+        }
+    }
+
     /// Publishes what is known. A feed that steps back within an epoch is wrong: the moment
     /// freezes where it was.
     fn show(&self, store: &Followed, view: View) {
@@ -250,5 +282,41 @@ fn changes(commit: &CommitBody, mut tell: impl FnMut(&str, Option<&str>, Timesta
     }
     for space in &commit.opened {
         tell(space, None, at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn followed(through: u64, cap: Option<u64>) -> Arc<Followed> {
+        let at = |seconds: u64| Timestamp::from_micros(seconds * 1_000_000).unwrap();
+        let view = View {
+            epoch: Epoch::from_random(1),
+            through: at(through),
+            floor: Timestamp::MIN,
+            cap: cap.map(at),
+            heard: BootTime::new(Duration::ZERO),
+        };
+        let text = "listen = '127.0.0.1:0'\n[[ingress.rules]]\nservice = 'a'\n[services.a]\n\
+                    upstreams = ['http://127.0.0.1:1']\n[stores.s]\nurl = 'http://127.0.0.1:1'\n";
+        let plan = Plan::from_toml(text, std::path::Path::new(".")).unwrap();
+        let settings = plan.stores.into_values().next().unwrap();
+        let view = watch::Sender::new(Some(view));
+        Arc::new(Followed { id: StoreId(0), view, authorization: None, settings })
+    }
+
+    #[test]
+    fn a_rollback_may_go_back_by_the_window_from_where_readers_are_held() {
+        let mut known = Known { window: Duration::from_mins(15), ..Known::default() };
+        assert_eq!(known.rollback_from(), None);
+        let mut from = |name: &str, through, cap| {
+            known.followed.insert(name.parse().unwrap(), followed(through, cap));
+            known.rollback_from().unwrap().as_seconds()
+        };
+        assert_eq!(from("fast", 10_000, None), 9_100);
+        assert_eq!(from("slow", 9_990, None), 9_090, "there is one moment for all stores");
+        assert_eq!(from("fast", 10_000, Some(5_000)), 4_100, "a cap may be lowered further");
+        assert_eq!(from("new", 100, None), 0);
     }
 }

@@ -75,6 +75,8 @@ pub struct Limits {
     pub memory: u64,
     /// How far back a rollback finds everything warm.
     pub window: Duration,
+    /// Over how long after a start the executions for clients grow to all that may be under way.
+    pub warm_up: Duration,
     /// Calls within calls.
     pub call_depth: u32,
 }

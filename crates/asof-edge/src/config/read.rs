@@ -220,6 +220,7 @@ fn bounds(section: Option<Section<'_, '_>>) -> Limits {
         body_bytes: 8 << 20,
         memory: 256 << 20,
         window: core::time::Duration::from_mins(15),
+        warm_up: core::time::Duration::from_secs(10),
         call_depth: 32,
     };
     let Some(mut section) = section else {
@@ -241,6 +242,7 @@ fn bounds(section: Option<Section<'_, '_>>) -> Limits {
         section.size("body_bytes", &limits::BODY_BYTES).unwrap_or(bounds.body_bytes);
     bounds.memory = section.size("memory", &limits::MEMORY).unwrap_or(bounds.memory);
     bounds.window = section.span("window", &limits::WINDOW).unwrap_or(bounds.window);
+    bounds.warm_up = section.span("warm_up", &limits::WARM_UP).unwrap_or(bounds.warm_up);
     let depth = section.whole("call_depth", &limits::CALL_DEPTH);
     if let Some(depth) = depth.and_then(|depth| u32::try_from(depth.value).ok()) {
         bounds.call_depth = depth;

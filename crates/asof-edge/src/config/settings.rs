@@ -85,6 +85,7 @@ impl Settings {
         self.put("limits.body_bytes", size_text(limits.body_bytes));
         self.put("limits.memory", size_text(limits.memory));
         self.put("limits.window", span_text(limits.window));
+        self.put("limits.warm_up", span_text(limits.warm_up));
         self.put("limits.call_depth", limits.call_depth);
     }
 

@@ -40,10 +40,11 @@ impl Stage<'_> {
         }
 
         if !missing.is_empty() {
-            let by = Actor {
-                name: request.author.clone(),
-                reason: format!("first write: {}", request.message),
+            let reason = match request.message.as_str() {
+                "" => "first write".to_owned(),
+                message => format!("first write: {message}"),
             };
+            let by = Actor { name: request.author.clone(), reason };
             self.open_spaces(&missing.into_iter().collect::<Vec<_>>(), &by)?;
         }
         self.sequencer = trial;

@@ -2,6 +2,7 @@
 
 use asof_api::body::{Role, TokenBody, TokenRequest};
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
@@ -88,7 +89,9 @@ impl TokenCommand {
             Self::List => show_all(out, &client.tokens()?.tokens)?,
             Self::Revoke(revoke) => {
                 client.revoke_token(&revoke.name, &revoke.reason)?;
-                if !out.is_json() {
+                if out.is_json() {
+                    out.json(&json!({ "name": revoke.name, "revoked": true }))?;
+                } else {
                     out.line(&format!("token {} is revoked", revoke.name))?;
                 }
             }

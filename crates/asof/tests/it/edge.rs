@@ -16,7 +16,12 @@ struct Edge {
 
 impl Edge {
     fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    fn start_with(config: &Path, options: &[&str]) -> Self {
         let mut child = asof(&["edge", "--config", config.to_str().unwrap()])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -133,6 +138,111 @@ fn its_configuration_is_checked_and_shown() {
     let auth = config(folder.path(), "127.0.0.1:1", "[auth]\nmode = 'tokens'\nfile = 'x'");
     assert_eq!(check(&auth, &[]).code, 2);
     assert_eq!(check(&folder.path().join("missing.toml"), &[]).code, 2);
+}
+
+#[test]
+fn a_taken_address_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = config(folder.path(), "127.0.0.1:1", "");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let listen = format!("listen = '{}'", taken.local_addr().unwrap());
+    std::fs::write(&path, text.replace("listen = '127.0.0.1:0'", &listen)).unwrap();
+    let ran = run(asof(&["edge", "--config", path.to_str().unwrap()]), b"");
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("choose another address"), "{ran:?}");
+    // A check looks at the configuration, and leaves addresses to whoever has them.
+    let check = run(asof(&["edge", "--check", "--config", path.to_str().unwrap()]), b"");
+    assert_eq!(check.code, 0, "{check:?}");
+}
+
+#[test]
+fn what_is_not_safe_or_makes_no_sense_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for (more, says) in [
+        ("[tls]\ncert = 'none.pem'\nkey = 'none.pem'", "none.pem"),
+        ("[stores.main]\nurl = 'ftp://x'", "stores.main.url"),
+        ("[limits]\nrequests_in_flight = 0", "limits.requests_in_flight"),
+        ("[services.b]\nupstreams = []", "services.b.upstreams"),
+        ("[[services.a.routes]]\npath = '/x'\nmode = 'onn'", "none of off, observe, on"),
+        ("this is not TOML", "line 3"),
+    ] {
+        let path = config(folder.path(), "127.0.0.1:1", more);
+        for command in [&["edge", "--check", "--config"][..], &["edge", "--config"]] {
+            let mut command = asof(command);
+            command.arg(&path);
+            let ran = run(command, b"");
+            assert_eq!((ran.code, ran.out.len()), (2, 0), "{more}: {ran:?}");
+            assert!(ran.err.contains(says), "{more}: {}", ran.err);
+        }
+    }
+    let open = config(folder.path(), "127.0.0.1:1", "");
+    let text = std::fs::read_to_string(&open).unwrap();
+    std::fs::write(&open, text.replace("listen = '127.0.0.1:0'", "listen = '0.0.0.0:0'")).unwrap();
+    let ran = run(asof(&["edge", "--config", open.to_str().unwrap()]), b"");
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("tls"), "{ran:?}");
+    let filter = config(folder.path(), "127.0.0.1:1", "");
+    let ran = run(asof(&["edge", "--log", "a=b=c", "--config", filter.to_str().unwrap()]), b"");
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("log filter `a=b=c`"), "{ran:?}");
+}
+
+#[test]
+fn a_request_that_is_under_way_is_answered_before_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = socket.local_addr().unwrap().to_string();
+    let mut edge = Edge::start(&config(folder.path(), &upstream, ""));
+    let mut client = TcpStream::connect(&edge.address).unwrap();
+    client.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let (mut service, _) = socket.accept().unwrap();
+    // The request is there, not only the connection.
+    let mut head = BufReader::new(service.try_clone().unwrap()).lines();
+    assert_eq!(head.next().unwrap().unwrap(), "GET /slow HTTP/1.1");
+    edge.signal("-TERM");
+    edge.logged("stopping");
+    service.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("done"), "{answer}");
+    assert_eq!(edge.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn its_log_can_be_read_by_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(folder.path(), &service("first"), "");
+    let mut edge = Edge::start_with(&path, &["--log-format", "json"]);
+    edge.get();
+    let line = edge.logged("\"GET\"");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["target"], "asof_edge::access", "{line}");
+    assert_eq!(line["fields"]["status"], 200, "{line}");
+    edge.signal("-TERM");
+    let last: serde_json::Value = serde_json::from_str(&edge.logged("stopped")).unwrap();
+    assert_eq!(last["level"], "INFO");
+}
+
+#[test]
+fn asking_an_edge_that_is_not_there_says_where_it_was_looked_for() {
+    for line in
+        [&["edge", "report"][..], &["edge", "forgive", "all"], &["explain", "http://shop.example/"]]
+    {
+        let mut command = asof(line);
+        command.args(["--admin", "http://127.0.0.1:1", "--json"]);
+        let ran = run(command, b"");
+        assert_eq!(ran.code, 4, "{line:?}: {ran:?}");
+        let detail = ran.problem()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("127.0.0.1:1"), "{detail}");
+        assert!(ran.problem()["hint"].as_str().unwrap().contains("asof edge"), "{ran:?}");
+    }
+    // Something else listens there.
+    let other = format!("http://{}", service("hello"));
+    let ran = run(asof(&["edge", "report", "--admin", &other]), b"");
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("JSON"), "{ran:?}");
+    assert_eq!(run(asof(&["edge", "report", "--admin", "nowhere"]), b"").code, 2);
 }
 
 #[test]

@@ -73,7 +73,8 @@ fn of_a_window_that_was_trimmed_it_still_knows_spaces_that_did_not_change() {
     assert_eq!(index.first_change(space, &key("b"), t(11), t(20)), Seen::Unknown);
     assert_eq!(index.first_change(space, &key("b"), t(12), t(20)), Seen::Unchanged);
     assert_eq!(index.first_change(quiet, &key("b"), t(10), t(20)), Seen::Unchanged);
-    index.forget_before(t(14));
+    index.changed(STORE, "goods", "c", t(21));
+    index.advance(STORE, t(22));
     assert_eq!(index.first_change(space, &key("b"), t(13), t(20)), Seen::Unknown);
     assert_eq!(index.first_change(space, &key("a"), t(14), t(20)), Seen::ChangedAt(t(16)));
 }

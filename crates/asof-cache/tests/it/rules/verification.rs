@@ -88,6 +88,27 @@ fn an_evicted_nested_result_runs_its_parent() {
 }
 
 #[test]
+fn only_what_made_room_counts_as_evicted() {
+    let story = Story::with(Settings { bytes_max: 64 << 10, ..Settings::default() }, 0);
+    story.service("page", |run| run.read("goods/a"));
+    story.tell(2);
+    for at in 3..20 {
+        story.write(at, "goods/b", "unrelated");
+        story.tell(at);
+        story.says("page", at);
+    }
+    assert_eq!(story.cache.figures().evicted, 0, "it grew where it was");
+    story.cache.keep_from(story.t(19));
+    for number in 0..400 {
+        story.service(Box::leak(format!("p{number}").into_boxed_str()), |run| run.read("goods/a"));
+        story.says(&format!("p{number}"), 18);
+    }
+    let figures = story.cache.figures();
+    assert!(figures.evicted > 0, "{figures:?}");
+    assert_eq!(figures.evicted_inside_window, 0, "{figures:?}");
+}
+
+#[test]
 fn an_input_that_became_unstorable_runs_its_parent() {
     let story = Story::new();
     story.service("page", |run| run.ask("part"));

@@ -16,3 +16,4 @@ mod shared;
 mod tainted;
 mod two_edges;
 pub(crate) mod world;
+mod young;

@@ -67,6 +67,17 @@ async fn a_client_may_ask_for_a_closed_moment_where_the_route_allows_it() {
 }
 
 #[tokio::test]
+async fn where_no_moment_may_be_asked_for_nobody_is_answered_at_another() {
+    let page = reader().await;
+    let world = World::start(&[&page], &on("page", "")).await;
+    let now = world.get("/").await.header("as-of");
+    let got = world.get_with("/", &[("as-of", &now)]).await;
+    assert_eq!(got.status, 403);
+    assert!(got.text.contains("as_of = "), "it says what to do: {}", got.text);
+    assert_eq!(got.header("as-of"), "");
+}
+
+#[tokio::test]
 async fn lowering_the_cap_executes_nothing_that_is_held_and_shows_the_old_state() {
     let page = Service::new("page", |asked: Asked| async move {
         let key = asked.path.trim_start_matches('/').to_owned();

@@ -29,6 +29,7 @@ use crate::import::summary::Summary;
 use crate::testrepo::{self, Hash};
 use check::Verdict;
 use server::DemoServer;
+use system::{Bench, Writes};
 
 /// The space that the history goes into.
 const SPACE: &str = "repo";
@@ -53,7 +54,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 Examples:
   asof demo                 the repository of this folder
   asof demo ~/src/linux
-  asof demo --exit          check, and do not stay up")]
+  asof demo --exit          check, and do not stay up
+  asof demo --writes 10     ten writes for a hundred reads")]
 pub(crate) struct Demo {
     /// The repository, or a folder in it [default: where it is run]
     repo: Option<PathBuf>,
@@ -63,6 +65,13 @@ pub(crate) struct Demo {
     /// End once all was shown
     #[arg(long)]
     exit: bool,
+    /// How long each contestant is under load
+    #[arg(long, value_name = "SECONDS", default_value = "8")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=600))]
+    seconds: u16,
+    /// Writes for 100 reads, by the readers themselves [default: ten writes a second beside them]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    writes: Option<u8>,
 }
 
 /// What was shown, as JSON.
@@ -94,7 +103,11 @@ impl Demo {
             report(&verdict, context)?;
             tour::show(&source, SPACE, &server, &client, &mut context.out)?;
         }
-        let system = system::run(SPACE, &client, server.url(), scratch.path(), context)?;
+        let bench = Bench {
+            length: Duration::from_secs(self.seconds.into()),
+            writes: self.writes.map_or(Writes::Beside, Writes::Percent),
+        };
+        let system = system::run(SPACE, &client, server.url(), scratch.path(), bench, context)?;
         if context.out.is_json() {
             context.out.json(&DemoLine {
                 server: server.url(),

@@ -54,7 +54,10 @@ impl Admin {
             value.set_sensitive(true);
             request.headers.insert(header::AUTHORIZATION, value);
         }
-        let answer = transport.send(request).map_err(asof_client::Error::from)?;
+        let answer = transport.send(request).map_err(|error| {
+            let hint = "start an edge with `asof edge --config FILE`, or pass --admin URL";
+            Failure::from(asof_client::Error::from(error)).with_hint(hint)
+        })?;
         let mut text = Vec::new();
         answer.body.take(ANSWER_BYTES_MAX).read_to_end(&mut text)?;
         let said: Option<Value> = serde_json::from_slice(&text).ok();

@@ -55,7 +55,10 @@ impl Probe {
                 .map_err(|_| Failure::unavailable(format!("what `{name}` was is no header")))?;
             request.headers.insert(*name, value);
         }
-        let answer = self.transport.send(request).map_err(asof_client::Error::from)?;
+        let answer = self.transport.send(request).map_err(|error| {
+            let hint = "the URL is that of something the origin answers as of a moment";
+            Failure::from(asof_client::Error::from(error)).with_hint(hint)
+        })?;
         let mut body = Vec::new();
         answer.body.take(BODY_BYTES_MAX).read_to_end(&mut body)?;
         Ok(Said { status: answer.status, headers: answer.headers, body })

@@ -1,6 +1,6 @@
 //! Holds answers against what a run without any cache gives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use asof_client::{Client, HistoryQuery, ReadAt};
@@ -83,6 +83,21 @@ impl<'a> Judge<'a> {
             }
         }
         verdict
+    }
+
+    /// What a cache that knows the future would have executed: each page once for each version of
+    /// its file in each theme, and the other two services once for each version of the file. `None`
+    /// where answers do not say of which moment they are.
+    pub(super) fn executions_of_an_oracle(&self, seen: &[Seen]) -> Option<u64> {
+        let (mut pages, mut files) = (HashSet::new(), HashSet::new());
+        for seen in seen.iter().filter(|seen| seen.hash.is_some()) {
+            let (at, user) = (seen.as_of?, usize::try_from(seen.user).ok()?);
+            let version = within(self.files.get(seen.path)?, |at| *at, at, at).first()?;
+            let (_, theme) = within(self.users.get(user)?, |(at, _)| *at, at, at).first()?;
+            files.insert((seen.path, *version));
+            pages.insert((seen.path, *version, theme.as_str()));
+        }
+        Some(pages.len() as u64 + 2 * files.len() as u64)
     }
 
     async fn rule(&mut self, seen: &Seen) -> Ruling {

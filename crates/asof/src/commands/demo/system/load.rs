@@ -25,6 +25,30 @@ const WRITE_EVERY: Duration = Duration::from_millis(100);
 /// Every so many writes, a user chooses another theme instead.
 const SETTINGS_EVERY: u64 = 10;
 
+/// What every contestant has to bear.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Bench {
+    pub(in super::super) length: Duration,
+    pub(in super::super) writes: Writes,
+}
+
+/// How much is written while the others read.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Writes {
+    /// A few times a second, by somebody who does nothing else.
+    Beside,
+    /// So many for 100 reads, by the readers themselves.
+    Percent(u8),
+}
+
+/// Where readers read, and write.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) base: &'a str,
+    pub(super) store: &'a str,
+    pub(super) shelf: &'a Arc<Shelf>,
+}
+
 /// What is read: files, the popular ones first.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -85,52 +109,70 @@ impl Dice {
     }
 }
 
-/// Reads pages at `base` for so long, while a writer writes.
-pub(super) async fn run(
-    base: &str,
-    shelf: &Arc<Shelf>,
-    client: &Client,
-    length: Duration,
-) -> Vec<Seen> {
+/// Reads pages for so long, while files and settings are written.
+pub(super) async fn run(place: Place<'_>, client: &Client, bench: Bench) -> Vec<Seen> {
     let ended = Arc::new(AtomicBool::new(false));
-    let writer = {
-        let (client, shelf, ended) = (client.clone(), Arc::clone(shelf), Arc::clone(&ended));
+    let writer = matches!(bench.writes, Writes::Beside).then(|| {
+        let (client, shelf, ended) = (client.clone(), Arc::clone(place.shelf), Arc::clone(&ended));
         std::thread::spawn(move || write(&client, &shelf, &ended))
-    };
+    });
     let http = web::client();
-    let readers = (0..READERS).map(|reader| {
-        let (http, base, shelf) = (http.clone(), base.to_owned(), Arc::clone(shelf));
-        tokio::spawn(async move { read(&http, &base, &shelf, reader, length).await })
+    let readers = (0..READERS).map(|number| {
+        let reader = Reader {
+            http: http.clone(),
+            base: place.base.to_owned(),
+            store: place.store.to_owned(),
+            shelf: Arc::clone(place.shelf),
+            dice: Dice(number as u64),
+        };
+        tokio::spawn(reader.run(bench))
     });
     let mut seen = Vec::new();
     for reader in readers.collect::<Vec<_>>() {
         seen.extend(reader.await.unwrap_or_default());
     }
     ended.store(true, Ordering::Relaxed);
-    // It has said what went wrong, if anything did.
-    let _ = writer.join();
+    if let Some(writer) = writer {
+        // It has said what went wrong, if anything did.
+        let _ = writer.join();
+    }
     seen
 }
 
-async fn read(
-    http: &Http,
-    base: &str,
-    shelf: &Shelf,
-    reader: usize,
-    length: Duration,
-) -> Vec<Seen> {
-    let (clock, mut seen) = (SystemClock, Vec::new());
-    let mut dice = Dice(reader as u64);
-    let start = clock.boot();
-    while clock.boot().since(start) < length {
-        let (path, user) = (shelf.draw(&mut dice), dice.number() % USERS);
-        let name = shelf.paths.get(path).map(|name| encoded(name)).unwrap_or_default();
+/// One who reads, one request after the other, and may write in between.
+struct Reader {
+    http: Http,
+    base: String,
+    store: String,
+    shelf: Arc<Shelf>,
+    dice: Dice,
+}
+
+impl Reader {
+    async fn run(mut self, bench: Bench) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let start = SystemClock.boot();
+        while SystemClock.boot().since(start) < bench.length {
+            if let Writes::Percent(percent) = bench.writes
+                && self.dice.number() % 100 < percent.into()
+            {
+                self.write().await;
+            }
+            seen.push(self.read().await);
+        }
+        seen
+    }
+
+    async fn read(&mut self) -> Seen {
+        let clock = SystemClock;
+        let (path, user) = (self.shelf.draw(&mut self.dice), self.dice.number() % USERS);
+        let name = self.shelf.paths.get(path).map(|name| encoded(name)).unwrap_or_default();
         let cookie = format!("session=s{user}");
         let (begun, at) = (clock.wall(), clock.boot());
-        let uri = format!("{base}/pages/{name}");
-        let got = web::get(http, &uri, &[("cookie", &cookie)]).await;
+        let uri = format!("{}/pages/{name}", self.base);
+        let got = web::get(&self.http, &uri, &[("cookie", &cookie)]).await;
         let as_of = got.headers.get("as-of").and_then(|value| value.to_str().ok());
-        seen.push(Seen {
+        Seen {
             path,
             user,
             begun,
@@ -138,9 +180,17 @@ async fn read(
             as_of: as_of.and_then(|text| text.parse().ok()),
             hash: got.status.is_success().then(|| hash(&got.body)),
             took: clock.boot().since(at),
-        });
+        }
     }
-    seen
+
+    async fn write(&mut self) {
+        let Some((space, key, text)) = next_write(&self.shelf, &mut self.dice) else { return };
+        let uri = format!("{}/v1/spaces/{space}/keys/{}", self.store, encoded(&key));
+        let got = web::put(&self.http, &uri, media_type(&space), text.into()).await;
+        if !got.status.is_success() {
+            tracing::warn!(status = %got.status, "a write of the demo failed");
+        }
+    }
 }
 
 pub(super) fn hash(body: &[u8]) -> u64 {
@@ -156,23 +206,30 @@ fn write(client: &Client, shelf: &Shelf, ended: &AtomicBool) {
     let mut dice = Dice(u64::MAX / 2);
     while !ended.load(Ordering::Relaxed) {
         SystemClock.sleep(WRITE_EVERY);
-        let number = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
-        let result = if number.is_multiple_of(SETTINGS_EVERY) {
-            let theme = if number.is_multiple_of(2 * SETTINGS_EVERY) { "dark" } else { "light" };
-            let user = number / SETTINGS_EVERY % USERS;
-            put(client, "users", &format!("u{user}"), &user_settings(theme))
-        } else {
-            let path = shelf.draw(&mut dice);
-            let (Some(name), Some(text)) = (shelf.paths.get(path), shelf.texts.get(path)) else {
-                continue;
-            };
-            let text = [format!("revision {number}\n").as_bytes(), text].concat();
-            put(client, &shelf.space, name, &text)
-        };
-        if let Err(error) = result {
+        let Some((space, key, text)) = next_write(shelf, &mut dice) else { continue };
+        if let Err(error) = put(client, &space, &key, &text) {
             tracing::warn!(%error, "a write of the demo failed");
         }
     }
+}
+
+/// What is written next: its space, its key, and the text.
+fn next_write(shelf: &Shelf, dice: &mut Dice) -> Option<(String, String, Vec<u8>)> {
+    let number = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
+    if number.is_multiple_of(SETTINGS_EVERY) {
+        let theme = if number.is_multiple_of(2 * SETTINGS_EVERY) { "dark" } else { "light" };
+        let user = number / SETTINGS_EVERY % USERS;
+        return Some(("users".to_owned(), format!("u{user}"), user_settings(theme)));
+    }
+    let path = shelf.draw(dice);
+    let (name, text) = (shelf.paths.get(path)?, shelf.texts.get(path)?);
+    let text = [format!("revision {number}\n").as_bytes(), text].concat();
+    Some((shelf.space.clone(), name.clone(), text))
+}
+
+fn media_type(space: &str) -> &'static str {
+    let json = matches!(space, "users" | "sessions");
+    if json { "application/json" } else { "text/plain; charset=utf-8" }
 }
 
 pub(super) fn user_settings(theme: &str) -> Vec<u8> {
@@ -185,8 +242,6 @@ pub(super) fn put(
     key: &str,
     bytes: &[u8],
 ) -> asof_client::Result<()> {
-    let json = matches!(space, "users" | "sessions");
-    let media_type = if json { "application/json" } else { "text/plain; charset=utf-8" };
     let bytes = Bytes::copy_from_slice(bytes);
-    client.put(space, key, media_type, bytes, &WriteOptions::default()).map(|_| ())
+    client.put(space, key, media_type(space), bytes, &WriteOptions::default()).map(|_| ())
 }

@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use self::judge::{Judge, Verdict};
+pub(super) use self::load::{Bench, Writes};
 use self::load::{Seen, Shelf, USERS, put, user_settings};
 use self::rival::{Front, Policy};
 use self::services::{Kit, NAMES, Running};
@@ -29,9 +30,6 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::human;
 use crate::table::{Align, Table};
-
-/// How long each contestant is under load.
-const LENGTH: Duration = Duration::from_secs(8);
 
 /// How long answers are kept by those who keep them for a while.
 const KEPT: Duration = Duration::from_secs(5);
@@ -49,7 +47,15 @@ pub(super) struct Line {
     p99_ms: f64,
     /// Calls that services executed, for 100 answers.
     executions_per_100: f64,
+    /// Hits that the edge had executed once more, to compare them, for 100 answers.
+    shadow_executions_per_100: f64,
+    /// What a cache that knows the future would have executed for the same answers, where they
+    /// say of which moment they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oracle_executions_per_100: Option<f64>,
     store_reads_per_100: f64,
+    /// Of those, answered with "unchanged" alone.
+    store_unchanged_per_100: f64,
     stale: u64,
     inconsistent: u64,
     failed: u64,
@@ -76,6 +82,7 @@ struct Stage<'a> {
     shelf: Arc<Shelf>,
     client: &'a Client,
     store: &'a str,
+    bench: Bench,
 }
 
 /// Runs all contestants one after the other, and leaves the edge running.
@@ -84,6 +91,7 @@ pub(super) fn run(
     client: &Client,
     store: &str,
     scratch: &Path,
+    bench: Bench,
     context: &mut Context,
 ) -> Result<Option<System>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -103,17 +111,17 @@ pub(super) fn run(
             shelf.paths.len()
         ),
     )?;
-    let stage = Stage { runtime: &runtime, kit: &kit, shelf, client, store };
+    let stage = Stage { runtime: &runtime, kit: &kit, shelf, client, store, bench };
     let mut runs = Vec::new();
     for (name, policy) in [
         ("no cache", Policy::NoCache),
         ("TTL 5 s in every layer", Policy::Ttl(KEPT)),
         ("timestamp in key, 5 s", Policy::Keyed(KEPT)),
     ] {
-        super::say(context, &format!("  {} s: {name}", LENGTH.as_secs()))?;
+        super::say(context, &format!("  {} s: {name}", bench.length.as_secs()))?;
         runs.push(stage.rival(name, policy)?);
     }
-    super::say(context, &format!("  {} s: asof edge", LENGTH.as_secs()))?;
+    super::say(context, &format!("  {} s: asof edge", bench.length.as_secs()))?;
     let (run, running, edge) = stage.edge()?;
     runs.push(run);
     super::say(context, "  comparing every answer with a run without any cache")?;
@@ -129,6 +137,10 @@ struct Run {
     seen: Vec<Seen>,
     executions: u64,
     reads: u64,
+    /// Of those, answered with "unchanged".
+    unchanged: u64,
+    /// Hits that were executed once more, to be compared: not among the executions.
+    shadows: u64,
 }
 
 /// An edge that runs until `stop` is dropped.
@@ -145,9 +157,10 @@ impl Stage<'_> {
         let running = self.kit.start(self.runtime, [address; 3])?;
         front.found(running.addresses);
         let base = format!("http://{address}");
-        let seen = self.runtime.block_on(load::run(&base, &self.shelf, self.client, LENGTH));
+        let seen = self.load(&base);
         let executions = front.executions.load(Ordering::Relaxed);
-        Ok(Run { name, seen, executions, reads: front.reads.load(Ordering::Relaxed) })
+        let reads = front.reads.load(Ordering::Relaxed);
+        Ok(Run { name, seen, executions, reads, unchanged: 0, shadows: 0 })
     }
 
     fn edge(&self) -> Result<(Run, Running, Behind), Failure> {
@@ -161,11 +174,19 @@ impl Stage<'_> {
         let behind = Behind { ingress, admin, stop };
         self.runtime.block_on(ready(admin))?;
         let base = format!("http://{ingress}");
-        let seen = self.runtime.block_on(load::run(&base, &self.shelf, self.client, LENGTH));
+        let seen = self.load(&base);
         let counted = |name| self.runtime.block_on(metric(admin, name));
-        let executions = counted("asof_edge_executions_total");
+        let shadows = counted("asof_edge_shadow_executions_total");
+        let executions = counted("asof_edge_executions_total").saturating_sub(shadows);
         let reads = counted("asof_edge_store_reads_total");
-        Ok((Run { name: "asof edge", seen, executions, reads }, running, behind))
+        let unchanged = counted("asof_edge_store_unchanged_total");
+        let run = Run { name: "asof edge", seen, executions, reads, unchanged, shadows };
+        Ok((run, running, behind))
+    }
+
+    fn load(&self, base: &str) -> Vec<Seen> {
+        let place = load::Place { base, store: self.store, shelf: &self.shelf };
+        self.runtime.block_on(load::run(place, self.client, self.bench))
     }
 
     /// Holds every answer against a run without any cache at the same moment.
@@ -177,13 +198,14 @@ impl Stage<'_> {
         let mut judge = Judge::new(&self.shelf, self.client, format!("http://{address}"))?;
         let lines = runs.into_iter().map(|run| {
             let verdict = self.runtime.block_on(judge.judge(&run.seen));
-            line(&run, verdict)
+            let oracle = judge.executions_of_an_oracle(&run.seen);
+            line(&run, verdict, oracle, self.bench.length)
         });
         Ok(lines.collect())
     }
 }
 
-fn line(run: &Run, verdict: Verdict) -> Line {
+fn line(run: &Run, verdict: Verdict, oracle: Option<u64>, length: Duration) -> Line {
     let mut took: Vec<Duration> = run.seen.iter().map(|seen| seen.took).collect();
     took.sort_unstable();
     let percentile = |percent: usize| {
@@ -196,14 +218,17 @@ fn line(run: &Run, verdict: Verdict) -> Line {
     let per_100 =
         |count: u64| if answers == 0 { 0.0 } else { count as f64 * 100.0 / answers as f64 };
     #[expect(clippy::cast_precision_loss, reason = "rates for people")]
-    let answers_per_second = answers as f64 / LENGTH.as_secs_f64();
+    let answers_per_second = answers as f64 / length.as_secs_f64();
     Line {
         name: run.name,
         answers_per_second,
         p50_ms: percentile(50),
         p99_ms: percentile(99),
         executions_per_100: per_100(run.executions),
+        shadow_executions_per_100: per_100(run.shadows),
+        oracle_executions_per_100: oracle.map(per_100),
         store_reads_per_100: per_100(run.reads),
+        store_unchanged_per_100: per_100(run.unchanged),
         stale: verdict.stale,
         inconsistent: verdict.inconsistent,
         failed: verdict.failed,
@@ -245,6 +270,18 @@ pub(super) fn show(system: &System, context: &mut Context) -> Result<(), Failure
     out.line("")?;
     out.line("executions of services and reads of the store are for 100 answers; stale: what was true more")?;
     out.line("than 250 ms before the request; inconsistent: what was never true. All answers were compared.")?;
+    for line in &system.lines {
+        if let Some(oracle) = line.oracle_executions_per_100 {
+            let (name, own) = (line.name, line.executions_per_100);
+            let shadows = line.shadow_executions_per_100;
+            out.line(&format!(
+                "A cache that knows the future would have executed {oracle:.1} where {name} executed {own:.1};"
+            ))?;
+            out.line(&format!(
+                "it had {shadows:.1} hits of 100 answers executed once more, to compare them."
+            ))?;
+        }
+    }
     out.line("")?;
     let page = format!("http://{}/pages/{}", system.ingress, in_rust::encoded(&system.path));
     out.line(&format!("$ curl -sD- -o/dev/null -H 'Cookie: session=s1' {page}"))?;

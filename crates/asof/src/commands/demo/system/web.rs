@@ -41,9 +41,19 @@ pub(super) async fn get(http: &Http, uri: &str, headers: &[(&str, &str)]) -> Got
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
+    send(http, request.body(Full::default())).await
+}
+
+/// Writes, and reads the answer whole. A failure is an answer of 502.
+pub(super) async fn put(http: &Http, uri: &str, media_type: &str, body: Bytes) -> Got {
+    let request = Request::put(uri).header(header::CONTENT_TYPE, media_type);
+    send(http, request.body(Full::new(body))).await
+}
+
+async fn send(http: &Http, request: http::Result<Request<Full<Bytes>>>) -> Got {
     let failed =
         || Got { status: StatusCode::BAD_GATEWAY, headers: HeaderMap::new(), body: Bytes::new() };
-    let Ok(request) = request.body(Full::default()) else { return failed() };
+    let Ok(request) = request else { return failed() };
     let answered = tokio::time::timeout(PATIENCE, async {
         let (parts, body) = http.request(request).await.ok()?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.ok()?.to_bytes();
