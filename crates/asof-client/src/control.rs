@@ -192,6 +192,16 @@ impl Client {
         self.get_json(Target::new("/v1/pins"))
     }
 
+    /// The live pins, by name, each with the bytes that it holds back. The store walks what
+    /// retention would drop.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Unauthorized`, `Corrupt`.
+    pub fn pins_held(&self) -> Result<PinListBody> {
+        self.get_json(Target::new("/v1/pins").flag("held", true))
+    }
+
     /// Creates or renews a pin.
     ///
     /// # Errors

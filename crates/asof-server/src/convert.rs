@@ -148,6 +148,7 @@ pub(crate) fn pin(pin: Pin) -> PinBody {
         reason: pin.reason,
         at: pin.at.into(),
         expires: pin.expires.into(),
+        held_bytes: None,
     }
 }
 

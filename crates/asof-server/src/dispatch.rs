@@ -163,7 +163,7 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         Id::Cap => Ok(handler::control::cap(call)),
         Id::SetCap => handler::control::set_cap(call, call.json(body).await?).await,
         Id::ClearCap => handler::control::clear_cap(call).await,
-        Id::Pins => Ok(handler::control::pins(call)),
+        Id::Pins => handler::control::pins(call).await,
         Id::CreatePin => handler::control::create_pin(call, call.json(body).await?).await,
         Id::ReleasePin => handler::control::release_pin(call).await,
         Id::Tokens => Ok(handler::tokens::list(call)),

@@ -17,6 +17,7 @@ mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod held;
 mod name;
 mod options;
 mod prepare;

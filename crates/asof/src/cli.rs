@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
     completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, explain::Explain,
-    get::Get, history::History, import::ImportCommand, log::Log, ls::Ls, origin::OriginCommand,
-    pin::PinCommand, put::Put, restore::Restore, serve::Serve, space::SpaceCommand, time::Time,
-    token::TokenCommand, verify::Verify,
+    export::Export, get::Get, history::History, import::ImportCommand, log::Log, ls::Ls,
+    origin::OriginCommand, pin::PinCommand, put::Put, restore::Restore, run::Run, serve::Serve,
+    space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -24,7 +24,9 @@ Times are RFC 3339 (2026-11-23T03:20:00Z) or integers of microseconds since 1970
 
 Exit codes:
   0 done or found   1 absent        2 wrong usage
-  3 refused         4 unavailable   5 corrupt";
+  3 refused         4 unavailable   5 corrupt
+
+`asof run` exits with the code of the command that it runs.";
 
 /// A timestamped store: every write takes effect at a moment and overwrites nothing, and every
 /// moment can be read, with the interval over which the answer is true.
@@ -82,6 +84,8 @@ pub(crate) enum Command {
     Space(SpaceCommand),
     #[command(subcommand)]
     Import(ImportCommand),
+    Export(Export),
+    Run(Run),
     Demo(Demo),
     Time(Time),
     #[command(subcommand)]

@@ -102,6 +102,14 @@ impl Context {
         Ok(store)
     }
 
+    /// The server that is asked; `None` where a folder is opened.
+    pub(crate) fn server(&self) -> Option<String> {
+        match self.target() {
+            Ok(Target::Server(url)) => Some(url.to_owned()),
+            Ok(Target::Folder(_)) | Err(_) => None,
+        }
+    }
+
     /// The folder that `--data` names.
     pub(crate) fn data(&self) -> Option<&Path> {
         self.global.data.as_deref()

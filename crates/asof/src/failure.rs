@@ -17,22 +17,32 @@ const START_A_SERVER: &str = "start one with `asof serve`, or pass --data DIR";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     /// Done, or found.
-    Done = 0,
+    Done,
     /// The key is absent, or a check did not pass.
-    Absent = 1,
+    Absent,
     /// The command line or its input is wrong.
-    Usage = 2,
+    Usage,
     /// The store refused.
-    Refused = 3,
+    Refused,
     /// It cannot be done now.
-    Unavailable = 4,
+    Unavailable,
     /// What is stored is not what was written.
-    Corrupt = 5,
+    Corrupt,
+    /// What the command says that this one ran for somebody, or why it could not run it.
+    Of(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Absent => 1,
+            Exit::Usage => 2,
+            Exit::Refused => 3,
+            Exit::Unavailable => 4,
+            Exit::Corrupt => 5,
+            Exit::Of(code) => code,
+        })
     }
 }
 
@@ -70,6 +80,14 @@ impl Failure {
             | io::ErrorKind::IsADirectory
             | io::ErrorKind::NotADirectory => Self::usage(format!("{what}: {error}")),
             _ => Self::unavailable(format!("{what}: {error}")),
+        }
+    }
+
+    /// The name of the problem; `None` where nobody reads the output any more.
+    pub(crate) fn name(&self) -> Option<ErrorName> {
+        match self {
+            Self::BrokenPipe => None,
+            Self::Problem(complaint) => Some(complaint.problem.name),
         }
     }
 

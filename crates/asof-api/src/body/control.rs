@@ -89,6 +89,10 @@ pub struct PinBody {
     pub at: Moment,
     /// The wall time at which it lapses unless renewed.
     pub expires: Moment,
+    /// The bytes of values that would be dropped now if no pin held this moment or an earlier
+    /// one. Counted only where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_bytes: Option<u64>,
 }
 
 /// Creates or renews a pin.

@@ -1,6 +1,6 @@
 //! Routes that concern spaces, control and the service itself.
 
-use super::param::{AFTER_NUMBER, DRY_RUN, H_AUTHOR, H_REASON, LIMIT};
+use super::param::{AFTER_NUMBER, DRY_RUN, H_AUTHOR, H_REASON, HELD, LIMIT};
 use super::table::{get, route};
 use super::{BodyLimit, Needs, Payload, Route, RouteId, Verb, schema};
 use crate::ErrorName::{
@@ -143,12 +143,16 @@ pub(super) const CLEAR_CAP: Route = Route {
     ..route(RouteId::ClearCap, Verb::Delete, "/v1/cap", "Clears the cap", Needs::Operator)
 };
 
-pub(super) const PINS: Route = get(
-    RouteId::Pins,
-    "/v1/pins",
-    "Lists the live pins",
-    Payload::Json(schema::<body::PinListBody>),
-);
+pub(super) const PINS: Route = Route {
+    params: &[HELD],
+    errors: &[Corrupt],
+    ..get(
+        RouteId::Pins,
+        "/v1/pins",
+        "Lists the live pins",
+        Payload::Json(schema::<body::PinListBody>),
+    )
+};
 
 pub(super) const CREATE_PIN: Route = Route {
     request: Payload::Json(schema::<body::PinRequest>),

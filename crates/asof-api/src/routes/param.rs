@@ -121,6 +121,12 @@ pub(super) const DRY_RUN: Param = query("dry_run", ParamKind::Flag, "Only says w
 pub(super) const AFTER_NUMBER: Param =
     query("after", ParamKind::Count, "Only records after the one with this number");
 
+pub(super) const HELD: Param = query(
+    "held",
+    ParamKind::Flag,
+    "Counts the bytes that each pin holds back, by walking the spaces whose retention waits for it",
+);
+
 pub(super) const H_AS_OF: Param =
     header("As-Of", ParamKind::Moment, "The moment to read at; `as_of` in the query wins");
 pub(super) const H_ACCEPT_DATETIME: Param = header(

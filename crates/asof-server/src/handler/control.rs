@@ -51,9 +51,17 @@ async fn move_cap(
     Ok(reply::json(&outcome))
 }
 
-pub(crate) fn pins(call: &Call<'_>) -> Response<Body> {
-    let pins = call.app.store.pins().into_iter();
-    reply::json(&PinListBody { pins: pins.map(convert::pin).collect() })
+pub(crate) async fn pins(call: &Call<'_>) -> Answer {
+    if !call.query.flag("held")? {
+        let pins = call.app.store.pins().into_iter();
+        return Ok(reply::json(&PinListBody { pins: pins.map(convert::pin).collect() }));
+    }
+    let pins = call.app.walk(|store| Ok(store.pins_held()?)).await?;
+    let pins = pins
+        .into_iter()
+        .map(|(pin, held)| body::PinBody { held_bytes: Some(held), ..convert::pin(pin) })
+        .collect();
+    Ok(reply::json(&PinListBody { pins }))
 }
 
 pub(crate) async fn create_pin(call: &Call<'_>, body: body::PinRequest) -> Answer {

@@ -10,7 +10,7 @@ use crate::codec::rows::Place;
 use crate::view::{diff, log};
 use crate::{
     AsOf, Cap, Commit, ControlRecord, Cursor, DiffPage, FeedPage, Key, LogPage, LogRange, Pin,
-    Result, SpaceInfo, SpaceName, SpaceUsage, Token, View, backup, feed, usage, verify,
+    Result, SpaceInfo, SpaceName, SpaceUsage, Token, View, backup, feed, held, usage, verify,
 };
 
 impl Store {
@@ -150,6 +150,17 @@ impl Store {
     /// The live pins, by name.
     pub fn pins(&self) -> Vec<Pin> {
         self.scene().state.pins.values().cloned().collect()
+    }
+
+    /// The live pins, by name, each with the bytes of values that retention would drop now if no
+    /// pin held its moment or an earlier one. Walks the spaces whose retention a pin holds up.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unavailable`.
+    pub fn pins_held(&self) -> Result<Vec<(Pin, u64)>> {
+        let closed = self.inner.published.closed();
+        held::pins(&self.scene(), closed)
     }
 
     /// The bearer tokens, by name.

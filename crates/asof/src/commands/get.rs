@@ -32,7 +32,7 @@ pub(crate) struct Get {
     /// The key
     key: String,
     /// The moment; latest where left out
-    #[arg(long, value_name = "T")]
+    #[arg(long, env = "ASOF_AS_OF", value_name = "T")]
     as_of: Option<Timestamp>,
     /// Look at a moment to come, with the commits that are pending now
     #[arg(long, requires = "as_of")]

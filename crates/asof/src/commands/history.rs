@@ -28,7 +28,7 @@ pub(crate) struct History {
     /// The key
     key: String,
     /// Up to this moment; latest where left out
-    #[arg(long, value_name = "T")]
+    #[arg(long, env = "ASOF_AS_OF", value_name = "T")]
     as_of: Option<Timestamp>,
     /// Only versions that were still true at this moment or later
     #[arg(long, value_name = "T")]

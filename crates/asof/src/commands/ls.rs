@@ -31,7 +31,7 @@ pub(crate) struct Ls {
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     prefix: String,
     /// The moment; latest where left out
-    #[arg(long, value_name = "T")]
+    #[arg(long, env = "ASOF_AS_OF", value_name = "T")]
     as_of: Option<Timestamp>,
     /// At most this many keys; all where left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -12,6 +12,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod edge;
 pub(crate) mod explain;
+pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod import;
@@ -21,6 +22,7 @@ pub(crate) mod origin;
 pub(crate) mod pin;
 pub(crate) mod put;
 pub(crate) mod restore;
+pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod space;
 pub(crate) mod time;
@@ -52,6 +54,8 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Cancel(command) => command.run(context),
         Command::Space(command) => command.run(context),
         Command::Import(command) => command.run(context),
+        Command::Export(command) => command.run(context),
+        Command::Run(command) => Ok(command.run(context)),
         Command::Demo(command) => command.run(context),
         Command::Time(command) => command.run(context),
         Command::Cap(command) => command.run(context),

@@ -17,7 +17,10 @@ use crate::table::{Align, Table};
 #[derive(Subcommand, Debug)]
 pub(crate) enum PinCommand {
     Create(Create),
-    /// List the live pins
+    /// List the live pins, with the bytes that retention would drop if it were not for them
+    ///
+    /// What a pin holds back counts as if it were alone: two pins of one moment hold back the
+    /// same bytes, and both must go before retention drops them.
     List,
     Release(Release),
 }
@@ -89,7 +92,7 @@ impl PinCommand {
                     ))?;
                 }
             }
-            Self::List => show_all(&mut context.out, &client.pins()?.pins)?,
+            Self::List => show_all(&mut context.out, &client.pins_held()?.pins)?,
             Self::Release(release) => {
                 let dry_run = dry(release.dry_run);
                 let outcome = client.release_pin(&release.name, &release.reason, dry_run)?;
@@ -112,6 +115,7 @@ fn show_all(out: &mut Output, pins: &[PinBody]) -> Result<(), Failure> {
         ("PIN", Align::Left),
         ("AT", Align::Left),
         ("EXPIRES", Align::Left),
+        ("HOLDS BACK", Align::Right),
         ("OWNER", Align::Left),
         ("REASON", Align::Left),
     ]);
@@ -124,6 +128,7 @@ fn show_all(out: &mut Output, pins: &[PinBody]) -> Result<(), Failure> {
             human::one_line(&pin.name),
             pin.at.0.to_string(),
             pin.expires.0.to_string(),
+            human::size(pin.held_bytes.unwrap_or(0)),
             human::one_line(&pin.owner),
             human::first_line(&pin.reason),
         ]);

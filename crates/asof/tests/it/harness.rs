@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// The binary, with nothing of the environment of whoever runs the tests.
 pub(crate) fn asof(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_asof"));
-    for name in ["ASOF_SERVER", "ASOF_TOKEN", "ASOF_LOG"] {
+    for name in ["ASOF_SERVER", "ASOF_TOKEN", "ASOF_LOG", "ASOF_AS_OF", "ASOF_EDGE"] {
         command.env_remove(name);
     }
     command.env("ASOF_AUTHOR", "Ada").args(arguments);

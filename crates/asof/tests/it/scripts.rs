@@ -36,7 +36,7 @@ fn objects_have_the_members_that_scripts_were_written_for() {
             ("time", "cap closed epoch floor latest"),
             ("cap show", "cap"),
             ("pin create p --ttl 1h", pin),
-            ("pin list", pin),
+            ("pin list", "at expires held_bytes name owner reason"),
             ("pin release p --dry-run", "dry_run pin"),
             ("delete s k", written),
             ("audit", "action at by detail reason sequence subject"),

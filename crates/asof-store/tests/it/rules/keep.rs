@@ -72,6 +72,30 @@ fn a_floor_never_passes_a_pin() {
 }
 
 #[test]
+fn what_a_pin_holds_back_is_what_goes_once_it_is_gone() {
+    let world = written(10);
+    let held = |world: &Stepped| world.store.pins_held().unwrap();
+    pin(&world, moment(4), Duration::from_secs(30)).unwrap();
+    assert_eq!(held(&world)[0].1, 0, "all is kept anyway");
+    retain(&world, Retention::KeepFor(SECOND));
+    sweep(&world);
+    let (stored, back) = (usage(&world), held(&world)[0].1);
+    assert!(back > 0 && back < stored, "{back} of {stored}");
+    world.store.release_pin("job", actor("done"), DryRun::No).unwrap();
+    assert!(held(&world).is_empty());
+    // No time passes, so the floor goes where it was counted to go.
+    for _ in 0..8 {
+        world.store.tick().unwrap();
+    }
+    sweep(&world);
+    assert!(stored - usage(&world) >= back);
+}
+
+fn usage(world: &Stepped) -> u64 {
+    world.store.space_usage(&space("s")).unwrap().value_bytes
+}
+
+#[test]
 fn a_floor_never_passes_the_cap() {
     let world = written(10);
     world.store.set_cap(moment(4), actor("roll back"), DryRun::No).unwrap();
