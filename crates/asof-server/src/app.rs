@@ -7,14 +7,12 @@ use asof_api::ErrorName;
 use asof_env::{Clock, Random, SystemClock, SystemRandom};
 use asof_store::{Store, StoreTime};
 use asof_time::Timestamp;
-use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, Gate};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
-use crate::reply;
 
 /// How the service behaves, sockets aside.
 #[derive(Clone, Debug)]
@@ -56,8 +54,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
-    /// The epoch as a header: it never changes while the store is open.
-    pub(crate) epoch: HeaderValue,
+    /// The epoch as text: it never changes while the store is open.
+    pub(crate) epoch: String,
     /// Where the store is in time, as last published.
     pub(crate) published: watch::Receiver<StoreTime>,
     /// Moves when there is something new in the feed: until then a follower need not ask.
@@ -96,7 +94,7 @@ impl App {
         let shared = Shared {
             gate: Gate::new(access, &store),
             metrics: Metrics::new(store.clone(), Arc::clone(&settings.clock)),
-            epoch: reply::owned_text(store.time().epoch.to_string()),
+            epoch: store.time().epoch.to_string(),
             published,
             moved,
             stopping,

@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 use crate::reply::Texts;
 
 /// Room for the texts of the headers that speak of time.
-pub(crate) const MOMENT_BYTES: usize = 112;
+pub(crate) const MOMENT_BYTES: usize = 144;
 
 /// What named the moment. It decides who may keep the answer, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +51,18 @@ pub(crate) struct Asked {
 ///
 /// `body` is the moment in a request body. The query wins over it, it over the headers.
 pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Asked, Refusal> {
+    let asked = named(call, body)?;
+    if let Some((at, bound)) = asked.waits_for(call)? {
+        let closed = call.app.wait_closed(at, bound).await;
+        if closed < at {
+            return Err(not_yet_closed(at, closed));
+        }
+    }
+    Ok(asked)
+}
+
+/// As [`ask`], without waiting.
+pub(crate) fn named(call: &Call<'_>, body: Option<Timestamp>) -> Result<Asked, Refusal> {
     let epoch = call.query.parsed::<Epoch>("epoch")?;
     if let Some(epoch) = epoch {
         check_epoch(call, epoch)?;
@@ -69,9 +81,7 @@ pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Aske
             .map_or_else(|| call.parsed_header::<Timestamp>(&AS_OF), |at| Ok(Some(at)))?;
         let at = at.unwrap_or_else(|| call.app.store.time().closed);
         let as_of = AsOf::Beyond(at);
-        let asked = Asked { as_of, named_by: NamedBy::Operator, session: None };
-        wait(call, &asked).await?;
-        return Ok(asked);
+        return Ok(Asked { as_of, named_by: NamedBy::Operator, session: None });
     }
     let session = call.parsed_header::<SessionToken>(&ASOF_TOKEN)?;
     if let Some(session) = session {
@@ -83,9 +93,7 @@ pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Aske
         (None, _, Some(at)) => (AsOf::At(at), NamedBy::Request),
         (None, _, None) => by_headers(call)?,
     };
-    let asked = Asked { as_of, named_by, session };
-    wait(call, &asked).await?;
-    Ok(asked)
+    Ok(Asked { as_of, named_by, session })
 }
 
 /// Whether the caller asks by name for what a cap holds back, and may.
@@ -136,24 +144,6 @@ fn by_headers(call: &Call<'_>) -> Result<(AsOf, NamedBy), Refusal> {
     Ok((AsOf::At(at), NamedBy::Datetime))
 }
 
-/// Waits for a moment that is not closed yet, as long as the request bears it.
-async fn wait(call: &Call<'_>, asked: &Asked) -> Result<(), Refusal> {
-    let bound = wait_bound(call)?;
-    let (at, bound) = match (asked.as_of, asked.session) {
-        (AsOf::At(at) | AsOf::Beyond(at), _) => (at, bound.unwrap_or_default()),
-        (AsOf::Latest, Some(session)) => (session.at, bound.unwrap_or(SESSION_WAIT)),
-        (AsOf::Latest, None) | (AsOf::Preview(_), _) => return Ok(()),
-    };
-    let mut closed = call.app.store.time().closed;
-    if closed < at && !bound.is_zero() {
-        closed = call.app.wait_closed(at, bound).await;
-    }
-    if closed < at {
-        return Err(not_yet_closed(at, closed));
-    }
-    Ok(())
-}
-
 /// How long the request is ready to wait.
 pub(crate) fn wait_bound(call: &Call<'_>) -> Result<Option<Duration>, Refusal> {
     let Some(millis) = call.query.parsed::<u64>("wait")? else {
@@ -176,6 +166,31 @@ pub(crate) fn not_yet_closed(at: Timestamp, closed: Timestamp) -> Refusal {
 }
 
 impl Asked {
+    /// The moment that is not closed yet, and how long the request bears to wait for it.
+    ///
+    /// # Errors
+    ///
+    /// `NotYetClosed` where it does not.
+    pub(crate) fn waits_for(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Option<(Timestamp, Duration)>, Refusal> {
+        let bound = wait_bound(call)?;
+        let (at, bound) = match (self.as_of, self.session) {
+            (AsOf::At(at) | AsOf::Beyond(at), _) => (at, bound.unwrap_or_default()),
+            (AsOf::Latest, Some(session)) => (session.at, bound.unwrap_or(SESSION_WAIT)),
+            (AsOf::Latest, None) | (AsOf::Preview(_), _) => return Ok(None),
+        };
+        let closed = call.app.store.time().closed;
+        if closed >= at {
+            Ok(None)
+        } else if bound.is_zero() {
+            Err(not_yet_closed(at, closed))
+        } else {
+            Ok(Some((at, bound)))
+        }
+    }
+
     /// The store at that moment.
     pub(crate) fn view(&self, store: &asof_store::Store) -> Result<View, Refusal> {
         Ok(store.view(self.as_of)?)
@@ -204,7 +219,9 @@ impl Asked {
     ) {
         texts.put(Rfc3339::new(view.as_of()).as_str());
         headers.insert(&AS_OF, texts.cut());
-        headers.insert(&AS_OF_EPOCH, call.app.epoch.clone());
+        // Copied, not shared: a count of its users would be passed between the lanes.
+        texts.put(&call.app.epoch);
+        headers.insert(&AS_OF_EPOCH, texts.cut());
         if let Some(validity) = validity {
             texts.put_shown(AsOfValid(validity));
             headers.insert(&AS_OF_VALID, texts.cut());
