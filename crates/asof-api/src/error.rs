@@ -93,6 +93,8 @@ error_names! {
     BelowFloor = GONE, "The moment is no longer kept";
     /// The moment is above the operator's cap: read at or below `cap`.
     AboveCap = CONFLICT, "The moment is above the cap";
+    /// Many keys are touched: repeat the request with `confirm`.
+    Unconfirmed = PRECONDITION_REQUIRED, "This takes a second word";
     /// The data was erased for legal reasons and will not come back.
     Erased = GONE, "The data was erased";
     /// What the request remembers belongs to another timeline than `epoch`.
@@ -143,6 +145,9 @@ pub struct Problem {
     /// The limit that is exceeded, in the unit that `detail` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// The word to repeat as `confirm`, where the request takes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
     /// The epoch of this store, where the request is of another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<EpochId>,
@@ -171,6 +176,7 @@ impl Problem {
             cap: None,
             last: None,
             limit: None,
+            confirm: None,
             epoch: None,
             line: None,
             imported: None,

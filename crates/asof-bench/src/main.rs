@@ -6,6 +6,7 @@
 
 mod bare;
 mod cache;
+mod client;
 mod commit;
 mod data;
 mod edge;

@@ -1,34 +1,77 @@
 //! Operating a store: spaces, clock, cap, pins, tokens, audit, backup.
 
+use core::time::Duration;
 use std::io::Read;
 
 use asof_api::ErrorName;
 use asof_api::body::{
-    AcceptClockRequest, CapOutcome, CapRequest, CapState, ControlListBody, ImportBody, PinBody,
-    PinListBody, PinOutcome, PinRequest, ReceiptBody, RetentionBody, RetentionOutcome,
-    SourceAnswerBody, SpaceBody, SpaceListBody, SpaceRequest, SpaceStateName, TimeBody,
-    TokenListBody, TokenRequest, TokenSecretBody, UsageBody,
+    AcceptClockRequest, BadCommitBody, BadCommitListBody, CapOutcome, CapRequest, CapState,
+    ControlListBody, ImportBody, PinBody, PinListBody, PinOutcome, PinRequest, ReceiptBody,
+    RetentionBody, RetentionOutcome, RevertOutcome, RevertRequest, SourceAnswerBody, SpaceBody,
+    SpaceListBody, SpaceRequest, SpaceStateName, TimeBody, TokenListBody, TokenRequest,
+    TokenSecretBody, UsageBody,
 };
-use asof_time::Timestamp;
+use asof_time::{Sequence, Timestamp};
 use http::{HeaderValue, Method, header};
 
 use crate::client::set_json;
 use crate::path::Target;
 use crate::reads::space_target;
+use crate::writes::commit_target;
 use crate::{Body, Client, Request, Result};
 
 /// Whether an action is carried out.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DryRun {
     /// Only say what it would do.
     Yes,
     /// Do it.
+    #[default]
     No,
 }
 
 impl DryRun {
     pub(crate) fn on(self, target: Target) -> Target {
         target.flag("dry_run", self == Self::Yes)
+    }
+}
+
+/// What a new cap shall be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetCap {
+    /// Nothing above it is read.
+    pub at: Timestamp,
+    /// How long until it is cleared by itself; only by hand where `None`.
+    pub ttl: Option<Duration>,
+    /// Where the cap is that it takes the place of; `None` where there is none.
+    pub replaces: Option<Timestamp>,
+}
+
+/// How carefully an action is done.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Care {
+    /// Whether it is carried out.
+    pub dry_run: DryRun,
+    /// Whether it is done even where readers would see bad commits again.
+    pub bad: BadCommits,
+    /// The second word, where many keys are touched: `48213-keys`.
+    pub confirm: Option<String>,
+}
+
+/// What becomes of an action that would let readers see a commit that is marked bad.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum BadCommits {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is done all the same.
+    Show,
+}
+
+impl Care {
+    fn on(&self, target: Target) -> Target {
+        let target = self.dry_run.on(target).flag("even_bad", self.bad == BadCommits::Show);
+        target.maybe("confirm", self.confirm.as_ref())
     }
 }
 
@@ -160,27 +203,79 @@ impl Client {
         self.get_json(Target::new("/v1/cap"))
     }
 
-    /// Sets the cap: nothing above `at` is read until it is cleared.
+    /// Sets the cap: nothing above `cap.at` is read until it is cleared.
     ///
     /// # Errors
     ///
-    /// `NotYetClosed`, `BelowFloor`, `Invalid` where no reason is given.
-    pub fn set_cap(&self, at: Timestamp, reason: &str, dry_run: DryRun) -> Result<CapOutcome> {
+    /// `NotYetClosed`, `BelowFloor`, `Invalid` where no reason is given; `Conflict` where the cap
+    /// is not where `cap` says, or bad commits would be seen again; `Unconfirmed`.
+    pub fn set_cap(&self, cap: &SetCap, reason: &str, care: &Care) -> Result<CapOutcome> {
         let request = CapRequest {
-            at: at.into(),
+            at: cap.at.into(),
             author: self.author().to_owned(),
             reason: reason.to_owned(),
+            ttl_seconds: cap.ttl.map(|ttl| ttl.as_secs()),
+            replaces: cap.replaces.map(Into::into),
         };
-        self.send_json(Method::PUT, dry_run.on(Target::new("/v1/cap")), &request)
+        self.send_json(Method::PUT, care.on(Target::new("/v1/cap")), &request)
     }
 
-    /// Clears the cap.
+    /// Clears the cap, where it is at `at` if that is given.
     ///
     /// # Errors
     ///
-    /// `Conflict` where there is none.
-    pub fn clear_cap(&self, reason: &str, dry_run: DryRun) -> Result<CapOutcome> {
-        self.act(Method::DELETE, dry_run.on(Target::new("/v1/cap")), reason)
+    /// `Conflict` where there is none, it is elsewhere, or bad commits would be seen again;
+    /// `Unconfirmed`.
+    pub fn clear_cap(
+        &self,
+        at: Option<Timestamp>,
+        reason: &str,
+        care: &Care,
+    ) -> Result<CapOutcome> {
+        let target = Target::new("/v1/cap").maybe("at", at.map(Timestamp::as_micros));
+        self.act(Method::DELETE, care.on(target), reason)
+    }
+
+    /// The commits that are marked bad, by id.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Unauthorized`.
+    pub fn bad_commits(&self) -> Result<BadCommitListBody> {
+        self.get_json(Target::new("/v1/bad"))
+    }
+
+    /// Marks a commit as bad.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `Conflict` where it is marked already, or pending.
+    pub fn mark_bad(&self, id: Sequence, reason: &str) -> Result<BadCommitBody> {
+        self.act(Method::PUT, commit_target(id).segment("bad"), reason)
+    }
+
+    /// Takes the mark from a commit.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` where it is not marked.
+    pub fn unmark_bad(&self, id: Sequence, reason: &str) -> Result<BadCommitBody> {
+        self.act(Method::DELETE, commit_target(id).segment("bad"), reason)
+    }
+
+    /// Takes commits back by one that puts back what was before. The author of the client stands
+    /// in where `revert` names none.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` where keys were written again since and are not decided on: a dry run lists
+    /// them. `NotFound`, `BelowFloor`, `NotYetClosed`, `InThePast`, `TooLarge`, `Unconfirmed`.
+    pub fn revert(&self, revert: &RevertRequest, care: &Care) -> Result<RevertOutcome> {
+        let mut signed = revert.clone();
+        if signed.author.is_empty() {
+            self.author().clone_into(&mut signed.author);
+        }
+        self.send_json(Method::POST, care.on(Target::new("/v1/revert")), &signed)
     }
 
     /// The live pins, by name.

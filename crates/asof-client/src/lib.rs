@@ -21,11 +21,11 @@ mod writes;
 mod tests;
 
 pub use client::Client;
-pub use control::DryRun;
+pub use control::{BadCommits, Care, DryRun, SetCap};
 pub use error::{Error, Origin, Result};
 pub use follow::{Follow, HEARTBEAT, HEARTBEATS_LATE_MAX, Pause};
 pub use http_transport::HttpTransport;
-pub use reads::{Answer, Found, HistoryQuery, KeysQuery, Preview, ReadAt, Values};
+pub use reads::{Answer, Cap, DiffQuery, Found, HistoryQuery, KeysQuery, Preview, ReadAt, Values};
 pub use releases::Later;
 pub use tls::Trust;
 pub use transport::{

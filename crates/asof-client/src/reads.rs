@@ -21,11 +21,24 @@ pub struct ReadAt {
     pub preview: Preview,
     /// How long to wait for the moment to be closed.
     pub wait: Duration,
+    /// Whether it may lie above the cap.
+    pub cap: Cap,
+}
+
+/// Whether a read keeps to the cap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Cap {
+    /// What lies above it is refused.
+    #[default]
+    Obey,
+    /// An operator looks at what it holds back.
+    Above,
 }
 
 impl ReadAt {
     /// At latest.
-    pub const LATEST: Self = Self { as_of: None, preview: Preview::No, wait: Duration::ZERO };
+    pub const LATEST: Self =
+        Self { as_of: None, preview: Preview::No, wait: Duration::ZERO, cap: Cap::Obey };
 
     /// At `as_of`.
     pub fn at(as_of: Timestamp) -> Self {
@@ -38,6 +51,7 @@ impl ReadAt {
             .maybe("as_of", self.as_of.map(Timestamp::as_micros))
             .flag("preview", self.preview == Preview::Yes)
             .maybe("wait", (wait_ms != 0).then_some(wait_ms))
+            .flag("above_cap", self.cap == Cap::Above)
     }
 }
 
@@ -109,6 +123,21 @@ pub struct HistoryQuery {
     pub before: Option<Timestamp>,
     /// Versions a page at most; the server's choice where `None`.
     pub limit: Option<usize>,
+}
+
+/// Which differences of a space to list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DiffQuery {
+    /// The first moment.
+    pub from: Timestamp,
+    /// The second moment.
+    pub to: Timestamp,
+    /// Keys after this one.
+    pub after: Option<String>,
+    /// Entries a page at most; the server's choice where `None`.
+    pub limit: Option<usize>,
+    /// Whether the moments may lie above the cap.
+    pub cap: Cap,
 }
 
 impl Client {
@@ -204,20 +233,14 @@ impl Client {
     /// # Errors
     ///
     /// As [`get`](Self::get) at either moment; `Invalid` where `to` is before `from`.
-    pub fn diff(
-        &self,
-        space: &str,
-        from: Timestamp,
-        to: Timestamp,
-        after: Option<&str>,
-        limit: Option<usize>,
-    ) -> Result<DiffBody> {
+    pub fn diff(&self, space: &str, query: &DiffQuery) -> Result<DiffBody> {
         let target = space_target(space)
             .segment("diff")
-            .query("from", from.as_micros())
-            .query("to", to.as_micros())
-            .maybe("after", after)
-            .maybe("limit", limit);
+            .query("from", query.from.as_micros())
+            .query("to", query.to.as_micros())
+            .maybe("after", query.after.as_ref())
+            .maybe("limit", query.limit)
+            .flag("above_cap", query.cap == Cap::Above);
         self.get_json(target)
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, Method, header};
 
 use crate::client::{set_json, set_text};
 use crate::path::Target;
-use crate::reads::key_target;
+use crate::reads::{Cap, key_target};
 use crate::{Body, Client, Request, Result};
 
 /// How a single key is written.
@@ -49,6 +49,8 @@ pub struct CommitsQuery {
     pub spaces: Vec<String>,
     /// Commits a page at most; the server's choice where `None`.
     pub limit: Option<usize>,
+    /// Whether what the cap holds back comes along.
+    pub cap: Cap,
 }
 
 impl Client {
@@ -198,9 +200,10 @@ impl CommitsQuery {
             .maybe("after", self.after.as_ref())
             .maybe("spaces", spaces)
             .maybe("limit", self.limit)
+            .flag("above_cap", self.cap == Cap::Above)
     }
 }
 
-fn commit_target(id: Sequence) -> Target {
+pub(crate) fn commit_target(id: Sequence) -> Target {
     Target::new("/v1/commits").segment(&id.to_string())
 }

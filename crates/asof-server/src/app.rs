@@ -7,14 +7,12 @@ use asof_api::ErrorName;
 use asof_env::{Clock, Random, SystemClock, SystemRandom};
 use asof_store::{Store, StoreTime};
 use asof_time::Timestamp;
-use http::HeaderValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, Gate};
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
-use crate::reply;
 
 /// How the service behaves, sockets aside.
 #[derive(Clone, Debug)]
@@ -29,6 +27,8 @@ pub struct Settings {
     pub followers_max: usize,
     /// How long a request body may take to arrive.
     pub body_timeout: Duration,
+    /// Keys that a control action may touch without a second word.
+    pub confirm_above_keys: u64,
 }
 
 impl Default for Settings {
@@ -39,6 +39,7 @@ impl Default for Settings {
             value_bytes_max: asof_time::limits::VALUE_BYTES_MAX_DEFAULT,
             followers_max: limits::FOLLOWERS_DEFAULT,
             body_timeout: limits::BODY_TIMEOUT_DEFAULT,
+            confirm_above_keys: limits::CONFIRM_ABOVE_KEYS_DEFAULT,
         }
     }
 }
@@ -53,8 +54,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) settings: Settings,
     pub(crate) metrics: Metrics,
-    /// The epoch as a header: it never changes while the store is open.
-    pub(crate) epoch: HeaderValue,
+    /// The epoch as text: it never changes while the store is open.
+    pub(crate) epoch: String,
     /// Where the store is in time, as last published.
     pub(crate) published: watch::Receiver<StoreTime>,
     /// Moves when there is something new in the feed: until then a follower need not ask.
@@ -93,7 +94,7 @@ impl App {
         let shared = Shared {
             gate: Gate::new(access, &store),
             metrics: Metrics::new(store.clone(), Arc::clone(&settings.clock)),
-            epoch: reply::owned_text(store.time().epoch.to_string()),
+            epoch: store.time().epoch.to_string(),
             published,
             moved,
             stopping,

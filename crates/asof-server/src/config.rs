@@ -29,6 +29,8 @@ pub struct Config {
     pub tls_terminated_elsewhere: bool,
     /// Bounds on what clients may do.
     pub limits: Limits,
+    /// What operators are asked twice about.
+    pub guard: Guard,
     /// What is logged.
     pub log: Log,
     /// How the store behaves.
@@ -44,6 +46,7 @@ impl Default for Config {
             require_tokens: false,
             tls_terminated_elsewhere: false,
             limits: Limits::default(),
+            guard: Guard::default(),
             log: Log::default(),
             store: StoreConfig::default(),
         }
@@ -91,6 +94,20 @@ impl Default for Limits {
             idle_timeout: Span(limits::IDLE_TIMEOUT_DEFAULT),
             drain_timeout: Span(limits::DRAIN_TIMEOUT_DEFAULT),
         }
+    }
+}
+
+/// What operators are asked twice about.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// Keys that a control action may touch without a second word.
+    pub confirm_above_keys: u64,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { confirm_above_keys: limits::CONFIRM_ABOVE_KEYS_DEFAULT }
     }
 }
 

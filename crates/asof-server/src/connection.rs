@@ -1,8 +1,6 @@
 //! One connection: bounding what its client may do, and ending it.
 
-use core::convert::Infallible;
 use core::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::Request;
@@ -12,6 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -39,37 +38,29 @@ impl core::fmt::Debug for Acceptor {
     }
 }
 
-/// What the requests of one connection share. It is the connection's own, so that its counts
-/// are not passed between cores.
-#[derive(Debug)]
-struct Own {
-    router: Router,
-    requests: AtomicU64,
-}
-
 impl Speaker {
-    /// Speaks with whoever is at the other end until the connection ends. It must be called on
-    /// the runtime that shall own the socket.
-    pub(crate) async fn serve(&self, stream: std::net::TcpStream) {
+    /// Speaks with whoever is at the other end until the connection ends, or `stopping` turns true
+    /// and what is under way has ended. It must be called on the runtime that shall own the socket.
+    pub(crate) async fn serve(&self, stream: std::net::TcpStream, stopping: watch::Receiver<bool>) {
         let connections = &self.app.metrics.connections;
         connections.inc();
         match TcpStream::from_std(stream) {
-            Ok(stream) => self.greet(stream).await,
+            Ok(stream) => self.greet(stream, stopping).await,
             Err(error) => tracing::warn!(%error, "a connection could not be taken over"),
         }
         connections.dec();
     }
 
-    async fn greet(&self, stream: TcpStream) {
+    async fn greet(&self, stream: TcpStream, stopping: watch::Receiver<bool>) {
         // Answers are whole when they are written: waiting to join them only adds latency.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY failed");
         }
         match &self.tls {
-            None => self.speak(stream).await,
+            None => self.speak(stream, stopping).await,
             Some(Acceptor(acceptor)) => {
                 match timeout(limits::HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => self.speak(stream).await,
+                    Ok(Ok(stream)) => self.speak(stream, stopping).await,
                     Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                     Err(_) => tracing::debug!("a TLS handshake took too long"),
                 }
@@ -78,21 +69,22 @@ impl Speaker {
     }
 
     /// Speaks HTTP/1.1 or HTTP/2 until the connection ends, is idle, or the service stops.
-    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(&self, stream: S) {
+    async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        mut stopping: watch::Receiver<bool>,
+    ) {
         let router = Router::new(self.app.clone());
-        let own = Arc::new(Own { router, requests: AtomicU64::new(0) });
+        let requests = AtomicU64::new(0);
         let service = service_fn(|request: Request<Incoming>| {
-            let own = Arc::clone(&own);
-            async move {
-                own.requests.fetch_add(1, Ordering::Relaxed);
-                Ok::<_, Infallible>(own.router.answer(request.map(Into::into)).await)
-            }
+            requests.fetch_add(1, Ordering::Relaxed);
+            let (parts, body) = request.into_parts();
+            router.route(parts, body.into())
         });
         let builder = self.builder();
         // A client that takes nothing of its answer must not hold its place for ever.
         let stream = TokioIo::new(Stream::new(stream, self.limits.write_timeout.0));
         let mut connection = pin!(builder.serve_connection(stream, service));
-        let mut stopping = self.app.stopping.clone();
         let mut seen = 0;
         let mut ending = false;
         loop {
@@ -107,7 +99,7 @@ impl Speaker {
                 }
                 _ = stopping.wait_for(|stopping| *stopping), if !ending => ending = true,
                 () = sleep(self.limits.idle_timeout.0), if !ending => {
-                    let count = own.requests.load(Ordering::Relaxed);
+                    let count = requests.load(Ordering::Relaxed);
                     ending = count == seen;
                     seen = count;
                 }

@@ -1,15 +1,17 @@
 //! The store's types as bodies, and back.
 
 use asof_api::body::{
-    CapBody, CommitBody, CommitListBody, CommitWriteBody, ContentBody, ControlBody, EntryBody,
-    HistoryVersionBody, IfBody, ImportProgressBody, PinBody, ReadEntryBody, ReceiptBody,
-    RetentionBody, Role, SourceBody, SpaceBody, SpaceStateName, TimeBody, TokenBody, ValidityBody,
-    WriteBody,
+    BadCommitBody, BlastBody, CapBody, ChangeBody, CommitBody, CommitListBody, CommitWriteBody,
+    ContentBody, ControlBody, EntryBody, GlanceBody, HistoryVersionBody, IfBody,
+    ImportProgressBody, PinBody, ReadEntryBody, ReceiptBody, RetentionBody, RevertConflictBody,
+    RevertOutcome, Role, SourceBody, SpaceBlastBody, SpaceBody, SpaceStateName, TimeBody,
+    TokenBody, ValidityBody, WriteBody,
 };
 use asof_api::{Hash, ValueForm, ValueInput, ValueOutput};
 use asof_store::{
-    Cap, Commit, Content, ContentHash, ContentType, ControlRecord, Entry, HistoryVersion, Key,
-    LogPage, Op, Pin, Precondition, Read, Receipt, Retention, Scope, Source, SpaceInfo, SpaceName,
+    BadCommit, Blast, Cap, Change, Commit, Content, ContentHash, ContentType, ControlRecord,
+    DryRun, Entry, Extent, Glance, HistoryVersion, Key, LogPage, Op, Pin, Precondition, Read,
+    Receipt, Retention, RevertConflict, Scope, Source, SpaceBlast, SpaceInfo, SpaceName,
     SpaceState, Store, StoreTime, Token, Value, Version, Write,
 };
 use core::time::Duration;
@@ -138,7 +140,89 @@ pub(crate) fn control(record: ControlRecord) -> ControlBody {
 }
 
 pub(crate) fn cap(cap: Cap) -> CapBody {
-    CapBody { at: cap.at.into(), author: cap.by.name, reason: cap.by.reason, set: cap.set.into() }
+    CapBody {
+        at: cap.at.into(),
+        author: cap.by.name,
+        reason: cap.by.reason,
+        set: cap.set.into(),
+        expires: cap.expires.map(Into::into),
+    }
+}
+
+pub(crate) fn blast(blast: Blast) -> BlastBody {
+    let of_space = |space: SpaceBlast| SpaceBlastBody {
+        space: space.space.to_string(),
+        keys: space.keys,
+        bytes_before: space.bytes_before,
+        bytes_after: space.bytes_after,
+    };
+    BlastBody {
+        from: blast.from.into(),
+        to: blast.to.into(),
+        keys: blast.keys,
+        at_least: blast.extent == Extent::AtLeast,
+        bytes_before: blast.bytes_before,
+        bytes_after: blast.bytes_after,
+        spaces: blast.spaces.into_iter().map(of_space).collect(),
+        sample: blast.sample.into_iter().map(change).collect(),
+    }
+}
+
+fn change(change: Change) -> ChangeBody {
+    ChangeBody {
+        space: change.space.to_string(),
+        key: change.key.to_string(),
+        before: change.before.map(glance),
+        after: change.after.map(glance),
+    }
+}
+
+fn glance(glance: Glance) -> GlanceBody {
+    GlanceBody {
+        hash: hash(glance.content.hash),
+        bytes: glance.content.bytes,
+        content_type: glance.content.content_type.as_str().to_owned(),
+        excerpt: glance.excerpt,
+    }
+}
+
+pub(crate) fn bad_commit(bad: BadCommit) -> BadCommitBody {
+    BadCommitBody {
+        commit: bad.commit.into(),
+        effective: bad.effective.into(),
+        author: bad.by.name,
+        reason: bad.by.reason,
+        marked: bad.marked.into(),
+    }
+}
+
+/// The second word where so many keys are touched.
+pub(crate) fn confirm_word(keys: u64) -> String {
+    format!("{keys}-keys")
+}
+
+pub(crate) fn revert(
+    outcome: asof_store::RevertOutcome,
+    dry_run: DryRun,
+    confirm: Option<String>,
+) -> RevertOutcome {
+    let conflict = |conflict: RevertConflict| RevertConflictBody {
+        commit: conflict.by.into(),
+        effective: conflict.effective.into(),
+        change: change(conflict.change),
+    };
+    RevertOutcome {
+        dry_run: dry_run == DryRun::Yes,
+        keys: outcome.keys,
+        bytes: outcome.bytes,
+        unchanged: outcome.unchanged,
+        kept: outcome.kept,
+        sample: outcome.sample.into_iter().map(change).collect(),
+        conflicts: outcome.conflicts,
+        in_conflict: outcome.in_conflict.into_iter().map(conflict).collect(),
+        confirm,
+        receipt: outcome.receipt.as_ref().map(receipt),
+    }
 }
 
 pub(crate) fn pin(pin: Pin) -> PinBody {

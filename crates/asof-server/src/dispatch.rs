@@ -1,30 +1,35 @@
 //! The way of a request from its head to its answer.
 
+use core::any::Any;
 use std::borrow::Cow;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use asof_api::ErrorName;
 use asof_api::headers::{ASOF_AUTHOR, ASOF_REASON};
 use asof_api::routes::{
     BodyLimit, LARGE_BODY_BYTES_MAX, Needs, Route, RouteId, SMALL_BODY_BYTES_MAX,
 };
+use asof_env::BootTime;
 use asof_store::{Actor, Key, SpaceName};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{HeaderName, Method, Request, Response};
+use http::{HeaderName, Method, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::access::{self, Caller};
+use crate::answering::{Answering, Form};
 use crate::app::{App, broken, off_lane};
 use crate::body::Body;
 use crate::guard;
 use crate::handler;
+use crate::moment;
 use crate::query::{Query, parse};
 use crate::refusal::{Answer, Refusal};
+use crate::reply;
 
 /// One request, once it is known who makes it and that it is well formed.
 pub(crate) struct Call<'a> {
@@ -36,33 +41,80 @@ pub(crate) struct Call<'a> {
     route: &'static Route,
 }
 
-/// Answers `request`, which `route` takes.
-pub(crate) async fn dispatch(
+/// Answers what `route` takes.
+pub(crate) fn dispatch(
     app: &App,
     route: &'static Route,
-    request: Request<Body>,
-) -> Response<Body> {
+    parts: Parts,
+    body: Body,
+    form: Form,
+) -> Answering {
     let began = app.settings.clock.boot();
-    let (parts, body) = request.into_parts();
+    // The read of a point is the one that must cost nothing: where nothing is to be waited for,
+    // no future is made for it.
+    if route.id == RouteId::Get
+        && let Some(response) = at_once(app, route, &parts, &body, began)
+    {
+        reply::keep(parts.headers);
+        return Answering::now(form.of(response));
+    }
+    let app = app.clone();
+    Answering::later(async move {
+        let mut caller = Caller::Anybody;
+        let answer = AssertUnwindSafe(answer(&app, route, &parts, body, &mut caller))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        form.of(tell(&app, route, &parts, &caller, began, answer))
+    })
+}
+
+/// The read of a point, unless its moment is to be waited for.
+fn at_once(
+    app: &App,
+    route: &'static Route,
+    parts: &Parts,
+    body: &Body,
+    began: BootTime,
+) -> Option<Response<Body>> {
     let mut caller = Caller::Anybody;
-    let answer = AssertUnwindSafe(answer(app, route, &parts, body, &mut caller))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            Err(broken(&text))
-        });
+    let answer = catch_unwind(AssertUnwindSafe(|| {
+        let (call, space) = Call::new(app, route, parts, body, &mut caller)?;
+        let asked = moment::named(&call, None)?;
+        if asked.waits_for(&call)?.is_some() {
+            return Ok(None);
+        }
+        handler::point::get(&call, &in_path(space)?, &asked).map(Some)
+    }));
+    let answer = answer.unwrap_or_else(|panic| Err(panicked(panic.as_ref()))).transpose()?;
+    Some(tell(app, route, parts, &caller, began, answer))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Refusal {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    broken(&text)
+}
+
+/// Words the answer, and counts and logs it.
+fn tell(
+    app: &App,
+    route: &Route,
+    parts: &Parts,
+    caller: &Caller,
+    began: BootTime,
+    answer: Answer,
+) -> Response<Body> {
     let refusal =
         answer.as_ref().err().map(|refusal| (refusal.name(), refusal.detail().to_owned()));
     let response = answer.unwrap_or_else(Refusal::into_response);
     let took = app.settings.clock.boot().since(began);
     let status = response.status().as_u16();
     app.metrics.answered(route.id, status, took);
-    log(route, &parts, &caller, status, took, refusal.as_ref());
+    log(route, parts, caller, status, took, refusal.as_ref());
     response
 }
 
@@ -100,40 +152,18 @@ async fn answer(
     body: Body,
     caller: &mut Caller,
 ) -> Answer {
-    let gate = app.gate.now(&app.store);
-    if gate.is_open() {
-        guard::check(parts)?;
-    }
-    if route.needs != Needs::Nothing {
-        *caller = gate.caller(&parts.headers)?;
-    }
-    // Held no longer: what follows may wait.
-    drop(gate);
-    let query = Query::new(route, parts.uri.query())?;
-    let path = Path::new(route.path, parts.uri.path());
-    let space = path.space()?;
-    access::check_role(caller, route, space.as_ref())?;
-    let call = Call { app, parts, query, caller, path, route };
+    let (call, space) = Call::new(app, route, parts, &body, caller)?;
     let _place = match route.limit {
         BodyLimit::Large => Some(app.large_body().await?),
-        BodyLimit::Empty if !body.is_end_stream() => {
-            return Err(Refusal::invalid("this route takes no request body"));
-        }
         BodyLimit::Empty | BodyLimit::Value | BodyLimit::Small => None,
     };
-    // The read of a point is the one that must cost nothing; the others' state, all of it
-    // together, would be made room for on each read.
-    if let (RouteId::Get, Some(space)) = (route.id, &space) {
-        return handler::point::get(&call, space).await;
-    }
-    Box::pin(handle(&call, space, body)).await
+    handle(&call, space, body).await
 }
 
 /// The handler of each route: whoever adds one to the table is made to say what it does here.
 async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer {
     use RouteId as Id;
-    // Routes with `{space}` in their path have it by now.
-    let space = || space.ok_or_else(|| Refusal::invalid("no space is given"));
+    let space = || in_path(space);
     match call.route.id {
         Id::Time => handler::time::time(call).await,
         Id::AcceptClock => handler::time::accept_clock(call, call.json(body).await?).await,
@@ -147,7 +177,7 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         }
         Id::Import => handler::import::import(call, space()?, call.bytes(body).await?).await,
         Id::Source => handler::spaces::source(call, space()?).await,
-        Id::Get => handler::point::get(call, &space()?).await,
+        Id::Get => handler::point::get(call, &space()?, &moment::ask(call, None).await?),
         Id::Put => handler::write::put(call, space()?, call.bytes(body).await?).await,
         Id::Delete => handler::write::delete(call, space()?).await,
         Id::History => handler::history::history(call, space()?).await,
@@ -160,9 +190,13 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         Id::Amend => handler::commits::amend(call, call.json(body).await?).await,
         Id::Cancel => handler::commits::cancel(call).await,
         Id::Feed => handler::feed::feed(call).await,
-        Id::Cap => Ok(handler::control::cap(call)),
-        Id::SetCap => handler::control::set_cap(call, call.json(body).await?).await,
-        Id::ClearCap => handler::control::clear_cap(call).await,
+        Id::Revert => handler::operate::revert(call, call.json(body).await?).await,
+        Id::BadCommits => Ok(handler::operate::bad_commits(call)),
+        Id::MarkBad => handler::operate::mark_bad(call).await,
+        Id::UnmarkBad => handler::operate::unmark_bad(call).await,
+        Id::Cap => Ok(handler::operate::cap(call)),
+        Id::SetCap => handler::operate::set_cap(call, call.json(body).await?).await,
+        Id::ClearCap => handler::operate::clear_cap(call).await,
         Id::Pins => handler::control::pins(call).await,
         Id::CreatePin => handler::control::create_pin(call, call.json(body).await?).await,
         Id::ReleasePin => handler::control::release_pin(call).await,
@@ -186,6 +220,11 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
     }
 }
 
+/// The space that the path gives: routes with `{space}` in theirs have it once they are called.
+fn in_path(space: Option<SpaceName>) -> Result<SpaceName, Refusal> {
+    space.ok_or_else(|| Refusal::invalid("no space is given"))
+}
+
 /// The segments of a path that its template names, still percent-encoded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Path<'a> {
@@ -197,21 +236,22 @@ pub(crate) struct Path<'a> {
 impl<'a> Path<'a> {
     /// Takes apart `path`, which the router found to be of `template`.
     fn new(template: &str, path: &'a str) -> Self {
-        let mut space = None;
-        let mut rest = path;
-        let mut left = path;
-        for name in template.split('/') {
-            let (segment, after) = left.split_once('/').unwrap_or((left, ""));
-            if name == "{space}" {
-                space = Some(segment);
-            } else if name.starts_with("{*") {
-                rest = left;
-            } else if name.starts_with('{') {
-                rest = segment;
+        let mut taken = Self { whole: path, space: None, rest: path };
+        let (mut template, mut left) = (template, path);
+        // What is not a name stands in the path as it does in the template.
+        while let Some((literal, after)) = template.split_once('{') {
+            left = left.get(literal.len()..).unwrap_or_default();
+            let (name, after) = after.split_once('}').unwrap_or_default();
+            let length = left.find('/').filter(|_| !name.starts_with('*')).unwrap_or(left.len());
+            let (segment, rest) = left.split_at(length);
+            if name == "space" {
+                taken.space = Some(segment);
+            } else {
+                taken.rest = segment;
             }
-            left = after;
+            (template, left) = (after, rest);
         }
-        Self { whole: path, space, rest }
+        taken
     }
 
     /// All of it.
@@ -257,7 +297,33 @@ pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal>
         .map_err(|error| Refusal::invalid(format!("the request body: {error}")))
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// Looks at all of a request but its body: who makes it, who may, and whether it is well
+    /// formed. With the call comes the space that its path names.
+    fn new(
+        app: &'a App,
+        route: &'static Route,
+        parts: &'a Parts,
+        body: &Body,
+        caller: &'a mut Caller,
+    ) -> Result<(Self, Option<SpaceName>), Refusal> {
+        let gate = app.gate.now(&app.store);
+        if gate.is_open() {
+            guard::check(parts)?;
+        }
+        if route.needs != Needs::Nothing {
+            *caller = gate.caller(&parts.headers)?;
+        }
+        let query = Query::new(route, parts.uri.query())?;
+        let path = Path::new(route.path, parts.uri.path());
+        let space = path.space()?;
+        access::check_role(caller, route, space.as_ref())?;
+        if route.limit == BodyLimit::Empty && !body.is_end_stream() {
+            return Err(Refusal::invalid("this route takes no request body"));
+        }
+        Ok((Self { app, parts, query, caller, path, route }, space))
+    }
+
     /// The text of a header that may be there once.
     pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Refusal> {
         let mut values = self.parts.headers.get_all(name).iter();

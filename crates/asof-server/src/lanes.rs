@@ -115,19 +115,30 @@ fn run(
     mut arriving: mpsc::Receiver<Arrival>,
     mut cut_off: watch::Receiver<bool>,
 ) {
+    // Each connection looks at this whenever it is looked at itself, so that a lane has its own:
+    // one for all would be passed between the cores on every request.
+    let (told, stopping) = watch::channel(false);
     runtime.block_on(async {
         let take = async {
             while let Some(Arrival { stream, seat }) = arriving.recv().await {
-                let speaker = speaker.clone();
+                let (speaker, stopping) = (speaker.clone(), stopping.clone());
                 tokio::spawn(async move {
-                    speaker.serve(stream).await;
+                    speaker.serve(stream, stopping).await;
                     drop(seat);
                 });
             }
         };
+        let mut service = speaker.app.stopping.clone();
+        let pass_on = async {
+            // The sender gone comes to the same.
+            let _ = service.wait_for(|stopping| *stopping).await;
+            told.send_replace(true);
+            core::future::pending::<()>().await;
+        };
         tokio::select! {
             () = take => {}
-            // The sender gone comes to the same.
+            () = pass_on => {}
+            // As above.
             _ = cut_off.wait_for(|cut| *cut) => {}
         }
     });

@@ -10,6 +10,7 @@
 //! time or history: that is the store's.
 
 mod access;
+mod answering;
 mod app;
 mod body;
 mod config;

@@ -90,6 +90,10 @@ pub(crate) const JOINED_BYTES_MAX: usize = 8 << 10;
 /// Requests at once on one HTTP/2 connection.
 pub(crate) const STREAMS_MAX: u32 = 256;
 
+/// Keys that a control action may touch without a second word, unless configured otherwise: more
+/// than a slip of one team's data, less than a shop's.
+pub(crate) const CONFIRM_ABOVE_KEYS_DEFAULT: u64 = 10_000;
+
 const _: () = assert!(HEARTBEAT_MIN.as_millis() <= HEARTBEAT_DEFAULT.as_millis());
 const _: () = assert!(HEARTBEAT_DEFAULT.as_millis() <= HEARTBEAT_MAX.as_millis());
 const _: () = assert!(SESSION_WAIT.as_millis() <= WAIT_MAX.as_millis());

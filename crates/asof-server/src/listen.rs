@@ -99,6 +99,7 @@ impl Server {
         let settings = Settings {
             value_bytes_max: config.store.value_bytes_max,
             followers_max: config.limits.followers,
+            confirm_above_keys: config.guard.confirm_above_keys,
             body_timeout: config.limits.body_timeout.0,
             ..Settings::default()
         };

@@ -18,7 +18,7 @@ use crate::refusal::Refusal;
 use crate::reply::Texts;
 
 /// Room for the texts of the headers that speak of time.
-pub(crate) const MOMENT_BYTES: usize = 112;
+pub(crate) const MOMENT_BYTES: usize = 144;
 
 /// What named the moment. It decides who may keep the answer, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,8 @@ pub(crate) enum NamedBy {
     Datetime,
     /// A preview: the answer may still change.
     Preview,
+    /// An operator, who looks beyond the cap.
+    Operator,
 }
 
 /// A moment that was asked for.
@@ -49,6 +51,18 @@ pub(crate) struct Asked {
 ///
 /// `body` is the moment in a request body. The query wins over it, it over the headers.
 pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Asked, Refusal> {
+    let asked = named(call, body)?;
+    if let Some((at, bound)) = asked.waits_for(call)? {
+        let closed = call.app.wait_closed(at, bound).await;
+        if closed < at {
+            return Err(not_yet_closed(at, closed));
+        }
+    }
+    Ok(asked)
+}
+
+/// As [`ask`], without waiting.
+pub(crate) fn named(call: &Call<'_>, body: Option<Timestamp>) -> Result<Asked, Refusal> {
     let epoch = call.query.parsed::<Epoch>("epoch")?;
     if let Some(epoch) = epoch {
         check_epoch(call, epoch)?;
@@ -61,6 +75,14 @@ pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Aske
         }
         return Ok(Asked { as_of: AsOf::Preview(at), named_by: NamedBy::Preview, session: None });
     }
+    if beyond_cap(call)? {
+        let at = url
+            .or(body)
+            .map_or_else(|| call.parsed_header::<Timestamp>(&AS_OF), |at| Ok(Some(at)))?;
+        let at = at.unwrap_or_else(|| call.app.store.time().closed);
+        let as_of = AsOf::Beyond(at);
+        return Ok(Asked { as_of, named_by: NamedBy::Operator, session: None });
+    }
     let session = call.parsed_header::<SessionToken>(&ASOF_TOKEN)?;
     if let Some(session) = session {
         check_epoch(call, session.epoch)?;
@@ -71,9 +93,18 @@ pub(crate) async fn ask(call: &Call<'_>, body: Option<Timestamp>) -> Result<Aske
         (None, _, Some(at)) => (AsOf::At(at), NamedBy::Request),
         (None, _, None) => by_headers(call)?,
     };
-    let asked = Asked { as_of, named_by, session };
-    wait(call, &asked).await?;
-    Ok(asked)
+    Ok(Asked { as_of, named_by, session })
+}
+
+/// Whether the caller asks by name for what a cap holds back, and may.
+pub(crate) fn beyond_cap(call: &Call<'_>) -> Result<bool, Refusal> {
+    if !call.query.flag("above_cap")? {
+        return Ok(false);
+    }
+    if !call.caller.is_at_least(Role::Operator) {
+        return Err(Refusal::forbidden("above_cap=true takes a token of role operator"));
+    }
+    Ok(true)
 }
 
 pub(crate) fn check_epoch(call: &Call<'_>, epoch: Epoch) -> Result<(), Refusal> {
@@ -113,24 +144,6 @@ fn by_headers(call: &Call<'_>) -> Result<(AsOf, NamedBy), Refusal> {
     Ok((AsOf::At(at), NamedBy::Datetime))
 }
 
-/// Waits for a moment that is not closed yet, as long as the request bears it.
-async fn wait(call: &Call<'_>, asked: &Asked) -> Result<(), Refusal> {
-    let bound = wait_bound(call)?;
-    let (at, bound) = match (asked.as_of, asked.session) {
-        (AsOf::At(at), _) => (at, bound.unwrap_or_default()),
-        (AsOf::Latest, Some(session)) => (session.at, bound.unwrap_or(SESSION_WAIT)),
-        (AsOf::Latest, None) | (AsOf::Preview(_), _) => return Ok(()),
-    };
-    let mut closed = call.app.store.time().closed;
-    if closed < at && !bound.is_zero() {
-        closed = call.app.wait_closed(at, bound).await;
-    }
-    if closed < at {
-        return Err(not_yet_closed(at, closed));
-    }
-    Ok(())
-}
-
 /// How long the request is ready to wait.
 pub(crate) fn wait_bound(call: &Call<'_>) -> Result<Option<Duration>, Refusal> {
     let Some(millis) = call.query.parsed::<u64>("wait")? else {
@@ -153,6 +166,31 @@ pub(crate) fn not_yet_closed(at: Timestamp, closed: Timestamp) -> Refusal {
 }
 
 impl Asked {
+    /// The moment that is not closed yet, and how long the request bears to wait for it.
+    ///
+    /// # Errors
+    ///
+    /// `NotYetClosed` where it does not.
+    pub(crate) fn waits_for(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<Option<(Timestamp, Duration)>, Refusal> {
+        let bound = wait_bound(call)?;
+        let (at, bound) = match (self.as_of, self.session) {
+            (AsOf::At(at) | AsOf::Beyond(at), _) => (at, bound.unwrap_or_default()),
+            (AsOf::Latest, Some(session)) => (session.at, bound.unwrap_or(SESSION_WAIT)),
+            (AsOf::Latest, None) | (AsOf::Preview(_), _) => return Ok(None),
+        };
+        let closed = call.app.store.time().closed;
+        if closed >= at {
+            Ok(None)
+        } else if bound.is_zero() {
+            Err(not_yet_closed(at, closed))
+        } else {
+            Ok(Some((at, bound)))
+        }
+    }
+
     /// The store at that moment.
     pub(crate) fn view(&self, store: &asof_store::Store) -> Result<View, Refusal> {
         Ok(store.view(self.as_of)?)
@@ -181,7 +219,9 @@ impl Asked {
     ) {
         texts.put(Rfc3339::new(view.as_of()).as_str());
         headers.insert(&AS_OF, texts.cut());
-        headers.insert(&AS_OF_EPOCH, call.app.epoch.clone());
+        // Copied, not shared: a count of its users would be passed between the lanes.
+        texts.put(&call.app.epoch);
+        headers.insert(&AS_OF_EPOCH, texts.cut());
         if let Some(validity) = validity {
             texts.put_shown(AsOfValid(validity));
             headers.insert(&AS_OF_VALID, texts.cut());
@@ -208,13 +248,17 @@ impl Asked {
 
 /// Who may keep an answer whose moments are all in the URL.
 pub(crate) fn caching_of_url(call: &Call<'_>, with_epoch: bool) -> HeaderValue {
-    let named_by = if with_epoch { NamedBy::UrlWithEpoch } else { NamedBy::Url };
+    let named_by = match beyond_cap(call) {
+        Ok(false) if with_epoch => NamedBy::UrlWithEpoch,
+        Ok(false) => NamedBy::Url,
+        _ => NamedBy::Operator,
+    };
     HeaderValue::from_static(caching(call, named_by))
 }
 
 fn caching(call: &Call<'_>, named_by: NamedBy) -> &'static str {
     match (named_by, call.caller.name().is_some()) {
-        (NamedBy::Preview, _) => "no-store",
+        (NamedBy::Preview | NamedBy::Operator, _) => "no-store",
         (NamedBy::UrlWithEpoch, false) => "public, max-age=31536000, immutable",
         (NamedBy::UrlWithEpoch, true) => "private, max-age=31536000, immutable",
         (_, false) => "no-cache",

@@ -3,15 +3,32 @@
 use core::str::FromStr;
 use std::borrow::Cow;
 
-use asof_api::routes::Route;
+use asof_api::routes::{Param, Place, ROUTES, Route};
 use asof_time::limits::{PAGE_ENTRIES_DEFAULT, PAGE_ENTRIES_MAX};
 use percent_encoding::percent_decode_str;
 
 use crate::refusal::Refusal;
 
+/// Query parameters of one route, the most there are in the table.
+const PARAMS_MAX: usize = params_max(ROUTES);
+
+const fn params_max(routes: &[Route]) -> usize {
+    let [route, others @ ..] = routes else { return 0 };
+    let (own, theirs) = (query_params(route.params), params_max(others));
+    if own > theirs { own } else { theirs }
+}
+
+const fn query_params(params: &[Param]) -> usize {
+    let [param, others @ ..] = params else { return 0 };
+    matches!(param.place, Place::Query) as usize + query_params(others)
+}
+
 /// A query that holds only what its route takes, each once.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Query<'a>(&'a str);
+pub(crate) struct Query<'a> {
+    /// Names, and values as they stand in the query. The last ones are empty.
+    pairs: [(&'a str, &'a str); PARAMS_MAX],
+}
 
 impl<'a> Query<'a> {
     /// Checks the names in `query` against the table.
@@ -21,37 +38,29 @@ impl<'a> Query<'a> {
     /// `Invalid` for a name that is unknown or there twice: a misspelt parameter must not be
     /// silently without effect.
     pub(crate) fn new(route: &Route, query: Option<&'a str>) -> Result<Self, Refusal> {
-        let query = Self(query.unwrap_or_default());
-        for (index, (name, _)) in query.pairs().enumerate() {
+        let mut taken = Self { pairs: [("", ""); PARAMS_MAX] };
+        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        for (nth, (name, value)) in pairs.enumerate() {
             if !route.query_names().any(|known| known == name) {
-                let known: Vec<_> = route.query_names().collect();
-                return Err(Refusal::invalid(format!(
-                    "unknown query parameter `{}`; this route takes {}",
-                    name.escape_debug(),
-                    if known.is_empty() {
-                        "none".to_owned()
-                    } else {
-                        format!("`{}`", known.join("`, `"))
-                    }
-                )));
+                return Err(unknown(route, name));
             }
-            if query.pairs().take(index).any(|(other, _)| other == name) {
+            if taken.raw(name).is_some() {
                 return Err(Refusal::invalid(format!("query parameter `{name}` is there twice")));
             }
+            let place = taken.pairs.get_mut(nth);
+            *place.expect("no route takes more parameters, and each is there once") = (name, value);
         }
-        Ok(query)
+        Ok(taken)
     }
 
-    fn pairs(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    fn raw(self, name: &str) -> Option<&'a str> {
+        self.pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
     /// The text of `name`.
     pub(crate) fn text(self, name: &str) -> Result<Option<Cow<'a, str>>, Refusal> {
-        let Some((_, raw)) = self.pairs().find(|(known, _)| *known == name) else {
+        let Some(raw) = self.raw(name) else {
             return Ok(None);
         };
         if !raw.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
@@ -89,6 +98,16 @@ impl<'a> Query<'a> {
             Err(Refusal::invalid(format!("limit={limit} is not within 1 to {PAGE_ENTRIES_MAX}")))
         }
     }
+}
+
+fn unknown(route: &Route, name: &str) -> Refusal {
+    let known: Vec<_> = route.query_names().collect();
+    let known =
+        if known.is_empty() { "none".to_owned() } else { format!("`{}`", known.join("`, `")) };
+    Refusal::invalid(format!(
+        "unknown query parameter `{}`; this route takes {known}",
+        name.escape_debug(),
+    ))
 }
 
 /// Parses `text`, which is the value of `what`.

@@ -1,8 +1,10 @@
 //! Making answers.
 
+use core::cell::Cell;
+
 use asof_store::ContentType;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
 
 use crate::body::Body;
@@ -37,9 +39,22 @@ pub(crate) fn typed(media_type: &'static str, body: impl Into<Body>) -> Response
     response
 }
 
+thread_local! {
+    /// The map of headers of the request before, on this lane. hyper makes a request's out of the
+    /// answer's before it; with this one the two go round, and none is made anew.
+    static SPARE: Cell<HeaderMap> = Cell::default();
+}
+
+/// Keeps the headers of an answered request for the next answer to fill.
+pub(crate) fn keep(mut headers: HeaderMap) {
+    headers.clear();
+    SPARE.set(headers);
+}
+
 /// A stored value as an answer.
 pub(crate) fn value(content_type: &ContentType, bytes: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::from(bytes));
+    *response.headers_mut() = SPARE.take();
     let content_type = match content_type.as_str() {
         JSON => HeaderValue::from_static(JSON),
         "application/octet-stream" => HeaderValue::from_static("application/octet-stream"),

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 use asof_api::routes::{ROUTES, Route, Verb};
 use asof_api::{ErrorName, Problem};
 use asof_store::Store;
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, header};
-use hyper::body::Body as _;
 
 use crate::access::Access;
+use crate::answering::{Answering, Form};
 use crate::app::{App, Settings};
 use crate::body::Body;
 use crate::dispatch::dispatch;
@@ -55,22 +56,28 @@ impl Router {
 
     /// Answers a request.
     pub async fn answer(&self, request: Request<Body>) -> Response<Body> {
-        let Ok(found) = PATHS.at(request.uri().path()) else {
-            return self.unrouted(ErrorName::NoSuchRoute, &request);
-        };
-        let head = request.method() == Method::HEAD;
-        let method = if head { &Method::GET } else { request.method() };
-        let Some(route) = found.value.iter().find(|route| is(route.method, method)) else {
-            let mut response = self.unrouted(ErrorName::MethodNotAllowed, &request);
-            response.headers_mut().insert(header::ALLOW, allowed(found.value));
-            return response;
-        };
-        let response = dispatch(&self.app, route, request).await;
-        if head { without_body(response) } else { response }
+        let (parts, body) = request.into_parts();
+        let Ok(response) = self.route(parts, body).await;
+        response
     }
 
-    fn unrouted(&self, name: ErrorName, request: &Request<Body>) -> Response<Body> {
-        let detail = format!("{} {}: see /openapi.json", request.method(), request.uri().path());
+    /// Finds who answers.
+    pub(crate) fn route(&self, parts: Parts, body: Body) -> Answering {
+        let Ok(found) = PATHS.at(parts.uri.path()) else {
+            return Answering::now(self.unrouted(ErrorName::NoSuchRoute, &parts));
+        };
+        let form = Form::asked_by(&parts.method);
+        let method = if form == Form::Head { &Method::GET } else { &parts.method };
+        let Some(route) = found.value.iter().find(|route| is(route.method, method)) else {
+            let mut response = self.unrouted(ErrorName::MethodNotAllowed, &parts);
+            response.headers_mut().insert(header::ALLOW, allowed(found.value));
+            return Answering::now(response);
+        };
+        dispatch(&self.app, route, parts, body, form)
+    }
+
+    fn unrouted(&self, name: ErrorName, parts: &Parts) -> Response<Body> {
+        let detail = format!("{} {}: see /openapi.json", parts.method, parts.uri.path());
         self.app.metrics.unrouted(name.status().get().as_u16());
         Refusal::from(Problem::new(name, detail)).into_response()
     }
@@ -91,18 +98,4 @@ fn allowed(methods: &Methods) -> HeaderValue {
         }
     }
     reply::owned_text(names.join(","))
-}
-
-/// The answer to HEAD: how long the body would be, without it.
-fn without_body(response: Response<Body>) -> Response<Body> {
-    let (mut parts, body) = response.into_parts();
-    if let Some(length) = body.size_hint().exact()
-        && !parts.headers.contains_key(header::CONTENT_LENGTH)
-        && !parts.status.is_informational()
-        && parts.status != http::StatusCode::NO_CONTENT
-        && parts.status != http::StatusCode::NOT_MODIFIED
-    {
-        parts.headers.insert(header::CONTENT_LENGTH, length.into());
-    }
-    Response::from_parts(parts, Body::empty())
 }

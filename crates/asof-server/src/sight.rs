@@ -21,7 +21,11 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         return true;
     }
     match record.action {
-        Action::StoreRestored | Action::CapSet | Action::CapCleared | Action::ClockAccepted => true,
+        Action::StoreRestored
+        | Action::CapSet
+        | Action::CapCleared
+        | Action::CapExpired
+        | Action::ClockAccepted => true,
         Action::SpaceCreated | Action::SpaceLive | Action::RetentionSet | Action::FloorRaised => {
             SpaceName::new(&record.subject).is_ok_and(|space| caller.covers(&space))
         }
@@ -32,6 +36,9 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         | Action::TokenRevoked
         | Action::CommitAmended
         | Action::CommitCancelled
+        | Action::CommitMarkedBad
+        | Action::CommitUnmarkedBad
+        | Action::CommitReverted
         | Action::ReleasePlanned
         | Action::ReleaseAmended
         | Action::ReleaseApproved

@@ -3,10 +3,10 @@
 use core::fmt;
 use core::time::Duration;
 
-use asof_time::Timestamp;
 use asof_time::limits::ACTOR_TEXT_BYTES_MAX;
+use asof_time::{Sequence, Timestamp};
 
-use crate::{Error, Result, SpaceName};
+use crate::{Blast, Error, ErrorKind, Result, SpaceName, StoreTime};
 
 /// Who does something and why: goes into the audit record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -38,6 +38,117 @@ pub struct Cap {
     pub by: Actor,
     /// The wall time at which it was set.
     pub set: Timestamp,
+    /// The wall time at which it is cleared by itself, where it is.
+    pub expires: Option<Timestamp>,
+}
+
+/// What a new cap shall be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetCap {
+    /// Nothing above it is read from then on. At or below closed.
+    pub at: Timestamp,
+    /// How long until it is cleared by itself; only by hand where `None`.
+    pub ttl: Option<Duration>,
+    /// Where the cap is that it takes the place of; `None` where there is none. Any other state
+    /// is a `Conflict`: somebody else was faster.
+    pub replaces: Option<Timestamp>,
+    /// What happens where it lies above the old one and would show bad commits.
+    pub bad: BadCommits,
+    /// The second word, where many keys are touched.
+    pub confirm: Confirm,
+}
+
+impl From<Timestamp> for SetCap {
+    /// A first cap, until it is cleared by hand.
+    fn from(at: Timestamp) -> Self {
+        Self {
+            at,
+            ttl: None,
+            replaces: None,
+            bad: BadCommits::default(),
+            confirm: Confirm::default(),
+        }
+    }
+}
+
+/// How the cap shall be cleared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClearCap {
+    /// Where the cap is; any where `None`. Another place is a `Conflict`: somebody has moved it.
+    pub at: Option<Timestamp>,
+    /// What happens where bad commits would be seen again.
+    pub bad: BadCommits,
+    /// The second word, where many keys are touched.
+    pub confirm: Confirm,
+}
+
+/// What becomes of an action that would let readers see a commit that is marked bad.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum BadCommits {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is done all the same.
+    Show,
+}
+
+/// From how many keys on an action takes a second word, and the word that was given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Confirm {
+    /// Keys that may be touched without it.
+    pub above: u64,
+    /// The number of keys that the caller expects to touch. It holds while the true number is at
+    /// most a tenth above it, since writers go on in the meantime.
+    pub keys: Option<u64>,
+}
+
+impl Default for Confirm {
+    /// No second word is needed.
+    fn default() -> Self {
+        Self { above: u64::MAX, keys: None }
+    }
+}
+
+impl Confirm {
+    /// Refuses to touch more keys than go without a word, or than the word says.
+    pub(crate) fn check(self, keys: u64) -> Result<()> {
+        let confirmed = self.keys.map_or(0, |keys| keys.saturating_add(keys / 10));
+        if keys <= self.above || keys <= confirmed {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Unconfirmed { keys },
+            format!(
+                "it changes what {keys} keys answer, and above {} keys that takes a second word: \
+                 `{keys}-keys`",
+                self.above
+            ),
+        ))
+    }
+}
+
+/// What moving the cap did, or would do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CapMove {
+    /// Where the store was in time.
+    pub before: StoreTime,
+    /// Where it is then.
+    pub after: StoreTime,
+    /// What answers differently at latest.
+    pub blast: Blast,
+}
+
+/// A commit that an operator has marked as bad.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BadCommit {
+    /// Its id.
+    pub commit: Sequence,
+    /// When it took effect.
+    pub effective: Timestamp,
+    /// Who marked it, and why.
+    pub by: Actor,
+    /// The wall time at which it was marked.
+    pub marked: Timestamp,
 }
 
 /// A named, owned, expiring hold on a timestamp.
@@ -210,6 +321,14 @@ control_actions! {
     CommitAmended = 15, "commit-amended";
     /// A pending commit was cancelled.
     CommitCancelled = 16, "commit-cancelled";
+    /// The time of the cap was over, and it was cleared.
+    CapExpired = 17, "cap-expired";
+    /// A commit was marked as bad.
+    CommitMarkedBad = 18, "commit-marked-bad";
+    /// A commit is no longer marked as bad.
+    CommitUnmarkedBad = 19, "commit-unmarked-bad";
+    /// What commits had changed was put back.
+    CommitReverted = 20, "commit-reverted";
     /// A release was planned.
     ReleasePlanned = 40, "release-planned";
     /// A release was amended.

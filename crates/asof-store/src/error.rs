@@ -49,6 +49,11 @@ pub enum ErrorKind {
         /// The cap.
         cap: Timestamp,
     },
+    /// So many keys are touched that it takes a second word: say how many they are.
+    Unconfirmed {
+        /// How many keys are touched.
+        keys: u64,
+    },
     /// The data was erased for legal reasons and will not come back.
     Erased,
     /// The request carries another epoch: what it remembers belongs to another timeline.
@@ -81,6 +86,7 @@ impl ErrorKind {
             Self::NotYetClosed { .. } => "NotYetClosed",
             Self::BelowFloor { .. } => "BelowFloor",
             Self::AboveCap { .. } => "AboveCap",
+            Self::Unconfirmed { .. } => "Unconfirmed",
             Self::Erased => "Erased",
             Self::WrongEpoch { .. } => "WrongEpoch",
             Self::TooLarge { .. } => "TooLarge",

@@ -7,6 +7,7 @@
 pub mod engine;
 
 mod backup;
+mod blast;
 mod clock_guard;
 mod codec;
 mod commit;
@@ -25,6 +26,7 @@ mod publish;
 mod readable;
 mod release;
 mod restore;
+mod revert;
 mod sequencer;
 mod space;
 mod stage;
@@ -36,12 +38,14 @@ mod verify;
 mod view;
 mod writer;
 
+pub use blast::{Blast, Change, Extent, Glance, SpaceBlast};
 pub use commit::{
     Amendment, Backfill, Commit, CommitRequest, CommitWrite, Effective, IdempotencyKey, Op,
     Precondition, Receipt, Source, Write,
 };
 pub use control::{
-    Actor, Cap, ControlAction, ControlRecord, Pin, PinRequest, Role, Scope, Token, TokenHash,
+    Actor, BadCommit, BadCommits, Cap, CapMove, ClearCap, Confirm, ControlAction, ControlRecord,
+    Pin, PinRequest, Role, Scope, SetCap, Token, TokenHash,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use feed::{Cursor, FeedItem, FeedPage};
@@ -51,6 +55,7 @@ pub use release::{
     Approval, Approving, Cancelled, Draft, Keys, Later, Live, Operator, Plan, PlannedWrite,
     Release, ReleaseAmendment, ReleaseEvent, ReleaseRequest, ReleaseState, RolledBack, Scheduled,
 };
+pub use revert::{Conflicts, Revert, RevertConflict, RevertOutcome, RevertTarget};
 pub use space::{ImportProgress, Retention, SpaceInfo, SpaceState, SpaceUsage};
 pub use store::{BackupSummary, DryRun, Health, ImportReceipt, Store, StoreTime, VerifyReport};
 pub use value::{ContentHash, ContentType, Value};

@@ -16,7 +16,8 @@ use crate::codec::releases;
 use crate::codec::rows::{self, Identity, SpaceRecord};
 use crate::engine::{Direction, Snapshot};
 use crate::{
-    Cap, Error, ErrorKind, Pin, Release, Result, SpaceInfo, SpaceName, SpaceState, StoreTime, Token,
+    BadCommit, Cap, Error, ErrorKind, Pin, Release, Result, SpaceInfo, SpaceName, SpaceState,
+    StoreTime, Token,
 };
 
 pub(crate) const IDENTITY: &str = "identity";
@@ -31,6 +32,8 @@ pub(crate) struct State {
     spaces: HashMap<SpaceName, (SpaceId, Arc<SpaceRecord>)>,
     names: BTreeMap<SpaceId, SpaceName>,
     pub(crate) cap: Option<Cap>,
+    /// By their ids.
+    pub(crate) bad: BTreeMap<Sequence, BadCommit>,
     pub(crate) pins: BTreeMap<String, Pin>,
     pub(crate) tokens: BTreeMap<String, Token>,
     pub(crate) releases: BTreeMap<String, Arc<Release>>,
@@ -44,6 +47,7 @@ pub(crate) struct State {
 /// What a store is found to be when it is opened.
 #[derive(Debug)]
 pub(crate) struct Found {
+    pub(crate) identity: Identity,
     pub(crate) state: State,
     pub(crate) ceiling: Timestamp,
     pub(crate) sequence: Sequence,
@@ -56,6 +60,7 @@ impl State {
             spaces: HashMap::new(),
             names: BTreeMap::new(),
             cap: None,
+            bad: BTreeMap::new(),
             pins: BTreeMap::new(),
             tokens: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -167,6 +172,11 @@ impl State {
             state.set_space(keys::parse_space(key)?, SpaceRecord::decode(row)?);
             Ok(())
         })?;
+        each(snapshot, keys::BAD, &mut |_, row| {
+            let bad = rows::decode_bad(row)?;
+            state.bad.insert(bad.commit, bad);
+            Ok(())
+        })?;
         each(snapshot, keys::PIN, &mut |_, row| {
             let pin = rows::decode_pin(row)?;
             state.pins.insert(pin.name.clone(), pin);
@@ -197,7 +207,7 @@ impl State {
             Some((key, _)) => keys::parse_sequence(&key)?,
             None => Sequence::ZERO,
         };
-        Ok(Some(Found { state, ceiling, sequence }))
+        Ok(Some(Found { identity, state, ceiling, sequence }))
     }
 }
 

@@ -10,6 +10,7 @@ use asof_env::BootTime;
 use asof_time::limits::CEILING_AHEAD;
 use asof_time::{Epoch, Timestamp};
 
+use crate::blast::refuse_bad;
 use crate::clock_guard::{ClockGuard, Reading};
 use crate::codec::LAYOUT_VERSION;
 use crate::codec::keys;
@@ -19,7 +20,7 @@ use crate::publish::Published;
 use crate::sequencer::Sequencer;
 use crate::stage::{Collector, Stage};
 use crate::state::{CEILING, Found, IDENTITY, State};
-use crate::{Actor, Error, Health, Options, Result};
+use crate::{Actor, BadCommit, Error, Health, Options, Result};
 
 /// Opens the engine, at the start and again after it failed.
 pub(crate) type Opener = Box<dyn Fn() -> Result<Box<dyn Engine>> + Send>;
@@ -38,6 +39,9 @@ pub(crate) type Act = Box<dyn FnOnce(Result<&mut Stage<'_>>) -> Option<Done> + S
 
 /// Answers one request once the fate of its group is known.
 pub(crate) type Done = Box<dyn FnOnce(Result<()>) + Send>;
+
+/// How long a cap that may not be cleared yet is left alone.
+const CAP_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// How long to wait before a failed engine is opened again.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
@@ -71,6 +75,9 @@ pub(crate) struct Writer {
     /// What an operator should know although writes go on: of the clock, and of retention.
     clock_alarm: Option<String>,
     house_alarm: Option<String>,
+    cap_alarm: Option<String>,
+    /// When the cap whose time is over is looked at again.
+    cap_next: BootTime,
     /// Nothing is published before the clock has passed this inherited ceiling.
     wait_for: Option<Timestamp>,
     collector: Option<Collector>,
@@ -92,7 +99,8 @@ impl Writer {
             Some(found) => found,
             None => create(engine.as_ref(), &options)?,
         };
-        let Found { state, ceiling, sequence } = found;
+        upgrade(engine.as_ref(), found.identity)?;
+        let Found { state, ceiling, sequence, .. } = found;
         let state = Arc::new(state);
         let sequencer = Sequencer::resume(ceiling, sequence);
         let published = Arc::new(Published::new(engine.snapshot()?, state.clone(), ceiling));
@@ -106,6 +114,8 @@ impl Writer {
             mode: Mode::Writable,
             clock_alarm: None,
             house_alarm: None,
+            cap_alarm: None,
+            cap_next: clock.boot(),
             wait_for: None,
             collector: None,
             collect_next: clock.boot(),
@@ -288,7 +298,13 @@ impl Writer {
         let lapsed = self.state.pins.values().any(|pin| pin.expires <= clock);
         let closed = self.sequencer.closed();
         let arrived = self.state.releases.values().any(|release| release.arrives_by(closed));
-        if !due && !lapsed && !arrived && self.collector.is_none() {
+        let cap_ends = self.state.cap.as_ref().and_then(|cap| cap.expires);
+        let cap_is_over = cap_ends.is_some_and(|ends| ends <= clock);
+        let cap_lapsed = cap_is_over && now >= self.cap_next;
+        if !cap_is_over && self.cap_alarm.take().is_some() {
+            self.tell_health();
+        }
+        if !due && !lapsed && !cap_lapsed && !arrived && self.collector.is_none() {
             return Ok(());
         }
         let (base, options) = (self.published.snapshot(), self.options.clone());
@@ -299,6 +315,10 @@ impl Writer {
         }
         if arrived {
             stage.note_live_releases();
+        }
+        let mut held_by = Vec::new();
+        if cap_lapsed {
+            held_by = stage.expire_cap()?;
         }
         let mut pass_ends = false;
         let next = match self.collector.take() {
@@ -315,11 +335,27 @@ impl Writer {
             None => None,
         };
         self.settle(stage)?;
+        if cap_lapsed {
+            self.cap_next = now.after(CAP_AGAIN_AFTER);
+            self.say_what_holds_cap(&held_by);
+        }
         self.collector = next;
         if pass_ends && self.house_alarm.take().is_some() {
             self.tell_health();
         }
         Ok(())
+    }
+
+    /// A cap whose time is over stays while clearing it would show bad commits: that is for an
+    /// operator to decide.
+    fn say_what_holds_cap(&mut self, bad: &[BadCommit]) {
+        let alarm = refuse_bad(bad)
+            .err()
+            .map(|error| format!("the time of the cap is over, but it stays: {}", error.message()));
+        if alarm != self.cap_alarm {
+            self.cap_alarm = alarm;
+            self.tell_health();
+        }
     }
 
     /// Takes the clock as it is, because an operator says so.
@@ -413,7 +449,7 @@ impl Writer {
     }
 
     fn tell_health(&self) {
-        let alarms: Vec<&str> = [&self.clock_alarm, &self.house_alarm]
+        let alarms: Vec<&str> = [&self.clock_alarm, &self.house_alarm, &self.cap_alarm]
             .into_iter()
             .flatten()
             .map(String::as_str)
@@ -445,6 +481,18 @@ fn clock_is_behind(wall: Timestamp, store: Timestamp) -> String {
 /// A refusal before anything was written.
 fn refusal(reason: &str) -> Error {
     Error::unavailable(format!("{reason} (the write did not take effect)"))
+}
+
+/// Says of an older store that it is of the present layout: what that adds, older programs would
+/// not understand.
+fn upgrade(engine: &dyn Engine, identity: Identity) -> Result<()> {
+    if identity.layout < LAYOUT_VERSION {
+        let mut batch = Batch::default();
+        let upgraded = Identity { layout: LAYOUT_VERSION, ..identity };
+        batch.put(keys::meta(IDENTITY), upgraded.encode());
+        engine.commit(&batch, Durability::Durable)?;
+    }
+    Ok(())
 }
 
 /// Makes an empty store: its identity, and a ceiling at the present.

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    amend::Amend, audit::Audit, backup::Backup, cancel::Cancel, cap::CapCommand, commit::Commit,
-    completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge, explain::Explain,
-    export::Export, get::Get, history::History, import::ImportCommand, log::Log, ls::Ls,
-    origin::OriginCommand, pin::PinCommand, put::Put, release::ReleaseCommand, restore::Restore,
-    run::Run, serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
+    amend::Amend, audit::Audit, backup::Backup, bad::BadCommand, cancel::Cancel, cap::CapCommand,
+    commit::Commit, completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge,
+    explain::Explain, export::Export, get::Get, history::History, import::ImportCommand, log::Log,
+    ls::Ls, origin::OriginCommand, pin::PinCommand, put::Put, release::ReleaseCommand,
+    restore::Restore, revert::Revert, run::Run, serve::Serve, space::SpaceCommand, time::Time,
+    token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -90,6 +91,9 @@ pub(crate) enum Command {
     Time(Time),
     #[command(subcommand)]
     Cap(CapCommand),
+    #[command(subcommand)]
+    Bad(BadCommand),
+    Revert(Revert),
     #[command(subcommand)]
     Pin(PinCommand),
     #[command(subcommand)]

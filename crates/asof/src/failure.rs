@@ -191,6 +191,7 @@ fn problem_of(error: &asof_store::Error) -> Problem {
         ErrorKind::BelowFloor { floor } => problem.floor = Some(floor.into()),
         ErrorKind::AboveCap { cap } => problem.cap = Some(cap.into()),
         ErrorKind::WrongEpoch { epoch } => problem.epoch = Some(epoch.into()),
+        ErrorKind::Unconfirmed { keys } => problem.confirm = Some(format!("{keys}-keys")),
         ErrorKind::TooLarge { limit } => problem.limit = Some(limit),
         _ => {}
     }
@@ -215,6 +216,10 @@ fn hint(problem: &Problem) -> Option<String> {
         ErrorName::AboveCap => {
             "an operator holds readers at a moment: `asof cap show` says who and why".to_owned()
         }
+        ErrorName::Unconfirmed => match &problem.confirm {
+            Some(word) => format!("look at it with --dry-run; if it is meant, --confirm {word}"),
+            None => "look at it with --dry-run".to_owned(),
+        },
         ErrorName::InThePast => match problem.last {
             Some(last) => format!("choose a moment after {}, or leave it out for now", last.0),
             None => "choose a later moment, or leave it out for now".to_owned(),

@@ -1,5 +1,6 @@
 //! `asof`: the store and its command line, in one binary.
 
+mod blast;
 mod cli;
 mod commands;
 mod context;
@@ -16,6 +17,7 @@ mod show;
 mod table;
 mod testrepo;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -29,7 +31,7 @@ use crate::output::{Format, Output};
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return misused(&error).into(),
+        Err(error) => return misread(&error).into(),
     };
     let format = if cli.global.json { Format::Json } else { Format::Human };
     let mut context = Context::new(cli.global, Output::standard(format));
@@ -44,42 +46,40 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-/// Where a command is missing, what there is. Whether there were any words is for clap to say, but
-/// it takes those of the environment for them.
-fn lacking() -> Option<clap::Error> {
-    Cli::try_parse_from(std::env::args_os().chain(["-h".into()])).err()
-}
-
-/// Says what is wrong with the command line, or what it asks to be told: help, or the version.
-fn misused(error: &clap::Error) -> Exit {
-    let json = || std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
-    if error.kind() == ErrorKind::MissingSubcommand
-        && !json()
-        && let Some(help) = lacking()
-    {
-        Output::standard(Format::Human).note(help.render().to_string().trim_end());
-        return Exit::Usage;
-    }
+/// Help was asked for, or the command line is wrong: exit code 2, or what `asof run` keeps for
+/// failures of its own.
+fn misread(error: &clap::Error) -> Exit {
     if !error.use_stderr() {
-        error.exit();
-    }
-    if !json() {
-        // Its own way is the better one for people: usage, colours, what is alike. There is nobody
-        // to tell where standard error is closed.
+        // There is nobody to tell where standard output is closed.
         let _ = error.print();
-        return misuse();
+        return Exit::Done;
     }
-    let told = error.render().to_string();
-    let (detail, _) = told.split_once("\n\nUsage:").unwrap_or((&told, ""));
-    let words: Vec<&str> = detail.split_whitespace().skip_while(|word| *word == "error:").collect();
-    Failure::usage(words.join(" ")).report(&mut Output::standard(Format::Json));
-    misuse()
-}
-
-/// The exit code of a wrong command line. `asof run` keeps one for all failures of its own, since
-/// any other may be its command's.
-fn misuse() -> Exit {
+    tell(error);
     let partly = Cli::command().ignore_errors(true).try_get_matches();
     let ran = partly.is_ok_and(|matches| matches.subcommand_name() == Some("run"));
     if ran { Exit::Of(commands::run::OWN_FAILURE) } else { Exit::Usage }
+}
+
+/// Says what is wrong with the command line.
+fn tell(error: &clap::Error) {
+    let json = std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    if json {
+        let told = error.render().to_string();
+        let (detail, _) = told.split_once("\n\nUsage:").unwrap_or((&told, ""));
+        let words = detail.split_whitespace().skip_while(|word| *word == "error:");
+        let failure = Failure::usage(words.collect::<Vec<_>>().join(" "));
+        failure.report(&mut Output::standard(Format::Json));
+        return;
+    }
+    // Where a command is missing, what there is. Whether there were any words is for clap to say,
+    // but it takes those of the environment for them.
+    let lacking = (error.kind() == ErrorKind::MissingSubcommand)
+        .then(|| Cli::try_parse_from(std::env::args_os().chain(["-h".into()])).err());
+    let said = match lacking.flatten() {
+        Some(help) => write!(std::io::stderr(), "{}", help.render()),
+        // Its own way is the better one for people: usage, colours, what is alike.
+        None => error.print(),
+    };
+    // There is nobody to tell where standard error is closed.
+    drop(said);
 }

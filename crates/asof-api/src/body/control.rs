@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::TimeBody;
 use crate::Moment;
 
 /// Accepts the wall clock as it is.
@@ -26,6 +25,13 @@ pub struct CapRequest {
     pub author: String,
     /// Why.
     pub reason: String,
+    /// How long until it is cleared by itself; only by hand where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u64>,
+    /// Where the cap is that it takes the place of; absent where there is none. Where that is not
+    /// so the request is refused: somebody else was faster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Moment>,
 }
 
 /// The cap, where there is one.
@@ -46,27 +52,9 @@ pub struct CapBody {
     pub reason: String,
     /// The wall time at which it was set.
     pub set: Moment,
-}
-
-/// What setting or clearing the cap led to, or would lead to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum CapOutcome {
-    /// What it would lead to.
-    DryRun(CapDryRunBody),
-    /// Where the store is in time now.
-    Done(TimeBody),
-}
-
-/// What setting or clearing the cap would lead to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct CapDryRunBody {
-    /// Always `true`.
-    pub dry_run: bool,
-    /// Where the store is in time.
-    pub before: TimeBody,
-    /// Where it would be.
-    pub after: TimeBody,
+    /// The wall time at which it is cleared by itself, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
 }
 
 /// The live pins.

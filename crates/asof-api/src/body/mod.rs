@@ -6,6 +6,7 @@
 mod commit;
 mod control;
 mod feed;
+mod operate;
 mod read;
 mod release;
 mod space;
@@ -16,11 +17,15 @@ pub use commit::{
     True, WriteBody, WriteRequest,
 };
 pub use control::{
-    AcceptClockRequest, CapBody, CapDryRunBody, CapOutcome, CapRequest, CapState, ControlBody,
-    ControlListBody, PinBody, PinListBody, PinOutcome, PinRequest, Role, TokenBody, TokenListBody,
-    TokenRequest, TokenSecretBody,
+    AcceptClockRequest, CapBody, CapRequest, CapState, ControlBody, ControlListBody, PinBody,
+    PinListBody, PinOutcome, PinRequest, Role, TokenBody, TokenListBody, TokenRequest,
+    TokenSecretBody,
 };
 pub use feed::{FeedEvent, FeedMessage};
+pub use operate::{
+    BadCommitBody, BadCommitListBody, BlastBody, CapOutcome, ChangeBody, GlanceBody,
+    RevertConflictBody, RevertOutcome, RevertRequest, SpaceBlastBody,
+};
 pub use read::{
     ContentBody, DiffBody, DiffEntryBody, EntryBody, HistoryBody, HistoryVersionBody, KeyBody,
     ReadBody, ReadEntryBody, ReadRequest, ScanBody, TimeBody,

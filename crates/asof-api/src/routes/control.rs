@@ -1,11 +1,13 @@
 //! Routes that concern spaces, control and the service itself.
 
-use super::param::{AFTER_NUMBER, DRY_RUN, H_AUTHOR, H_REASON, HELD, LIMIT};
+use super::param::{
+    AFTER_NUMBER, CAP_AT, CONFIRM, DRY_RUN, EVEN_BAD, H_AUTHOR, H_REASON, HELD, LIMIT,
+};
 use super::table::{get, route};
 use super::{BodyLimit, Needs, Payload, Route, RouteId, Verb, schema};
 use crate::ErrorName::{
-    AboveCap, BelowFloor, Conflict, Corrupt, NotFound, NotYetClosed, RequestTimeout, TooLarge,
-    UnknownSpace,
+    AboveCap, BelowFloor, Conflict, Corrupt, InThePast, NotFound, NotYetClosed, RequestTimeout,
+    TooLarge, Unconfirmed, UnknownSpace,
 };
 use crate::body;
 
@@ -118,6 +120,67 @@ pub(super) const SOURCE: Route = Route {
     )
 };
 
+pub(super) const REVERT: Route = Route {
+    request: Payload::Json(schema::<body::RevertRequest>),
+    limit: BodyLimit::Small,
+    answer: Payload::Json(schema::<body::RevertOutcome>),
+    params: &[DRY_RUN, CONFIRM],
+    errors: &[
+        NotFound,
+        UnknownSpace,
+        Conflict,
+        NotYetClosed,
+        BelowFloor,
+        InThePast,
+        Unconfirmed,
+        TooLarge,
+        RequestTimeout,
+    ],
+    ..route(
+        RouteId::Revert,
+        Verb::Post,
+        "/v1/revert",
+        "Writes a commit that puts back what other commits have changed",
+        Needs::Operator,
+    )
+};
+
+pub(super) const BAD_COMMITS: Route = Route {
+    needs: Needs::Operator,
+    ..get(
+        RouteId::BadCommits,
+        "/v1/bad",
+        "Lists the commits that are marked bad",
+        Payload::Json(schema::<body::BadCommitListBody>),
+    )
+};
+
+pub(super) const MARK_BAD: Route = Route {
+    answer: Payload::Json(schema::<body::BadCommitBody>),
+    params: &[H_AUTHOR, H_REASON],
+    errors: &[NotFound, Conflict, TooLarge],
+    ..route(
+        RouteId::MarkBad,
+        Verb::Put,
+        "/v1/commits/{id}/bad",
+        "Marks a commit as bad: nothing shows it to readers again unless told to",
+        Needs::Operator,
+    )
+};
+
+pub(super) const UNMARK_BAD: Route = Route {
+    answer: Payload::Json(schema::<body::BadCommitBody>),
+    params: &[H_AUTHOR, H_REASON],
+    errors: &[NotFound],
+    ..route(
+        RouteId::UnmarkBad,
+        Verb::Delete,
+        "/v1/commits/{id}/bad",
+        "Takes the mark from a commit",
+        Needs::Operator,
+    )
+};
+
 pub(super) const CAP: Route =
     get(RouteId::Cap, "/v1/cap", "Shows the cap", Payload::Json(schema::<body::CapState>));
 
@@ -125,8 +188,8 @@ pub(super) const SET_CAP: Route = Route {
     request: Payload::Json(schema::<body::CapRequest>),
     limit: BodyLimit::Small,
     answer: Payload::Json(schema::<body::CapOutcome>),
-    params: &[DRY_RUN],
-    errors: &[NotYetClosed, BelowFloor, TooLarge, RequestTimeout],
+    params: &[DRY_RUN, EVEN_BAD, CONFIRM],
+    errors: &[Conflict, NotYetClosed, BelowFloor, Unconfirmed, TooLarge, RequestTimeout],
     ..route(
         RouteId::SetCap,
         Verb::Put,
@@ -138,8 +201,8 @@ pub(super) const SET_CAP: Route = Route {
 
 pub(super) const CLEAR_CAP: Route = Route {
     answer: Payload::Json(schema::<body::CapOutcome>),
-    params: &[DRY_RUN, H_AUTHOR, H_REASON],
-    errors: &[Conflict],
+    params: &[DRY_RUN, CAP_AT, EVEN_BAD, CONFIRM, H_AUTHOR, H_REASON],
+    errors: &[Conflict, Unconfirmed],
     ..route(RouteId::ClearCap, Verb::Delete, "/v1/cap", "Clears the cap", Needs::Operator)
 };
 

@@ -118,6 +118,28 @@ pub(super) const HEARTBEAT: Param = query(
     "How many milliseconds may pass without a message, 10 to 60000; 1000 where it is not given",
 );
 pub(super) const DRY_RUN: Param = query("dry_run", ParamKind::Flag, "Only says what would change");
+pub(super) const ABOVE_CAP: Param = query(
+    "above_cap",
+    ParamKind::Flag,
+    "Reads what the cap holds back, up to closed; at closed where no moment is given. Takes an \
+     operator, and nobody keeps the answer",
+);
+pub(super) const CONFIRM: Param = query(
+    "confirm",
+    ParamKind::Text,
+    "The second word where many keys are touched, as the refusal says it: `48213-keys`. It holds \
+     while there are at most a tenth more",
+);
+pub(super) const EVEN_BAD: Param = query(
+    "even_bad",
+    ParamKind::Flag,
+    "Does it even where readers would see commits again that are marked bad",
+);
+pub(super) const CAP_AT: Param = query(
+    "at",
+    ParamKind::Moment,
+    "Only where the cap is at this moment; anywhere else is refused",
+);
 pub(super) const AFTER_NUMBER: Param =
     query("after", ParamKind::Count, "Only records after the one with this number");
 

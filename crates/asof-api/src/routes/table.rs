@@ -1,15 +1,17 @@
 //! The table itself, with the routes that read and write.
 
 use super::control::{
-    ACCEPT_CLOCK, BACKUP, CAP, CLEAR_CAP, CONTROL, CREATE_PIN, CREATE_SPACE, CREATE_TOKEN, GO_LIVE,
-    HEALTHZ, IMPORT, METRICS, OPENAPI, PINS, READYZ, RELEASE_PIN, REVOKE_TOKEN, SET_CAP,
-    SET_RETENTION, SOURCE, SPACE, SPACE_LIST, TOKENS, USAGE,
+    ACCEPT_CLOCK, BACKUP, BAD_COMMITS, CAP, CLEAR_CAP, CONTROL, CREATE_PIN, CREATE_SPACE,
+    CREATE_TOKEN, GO_LIVE, HEALTHZ, IMPORT, MARK_BAD, METRICS, OPENAPI, PINS, READYZ, RELEASE_PIN,
+    REVERT, REVOKE_TOKEN, SET_CAP, SET_RETENTION, SOURCE, SPACE, SPACE_LIST, TOKENS, UNMARK_BAD,
+    USAGE,
 };
 use super::param::{
-    AFTER_CURSOR, AFTER_KEY, AS_OF, BEFORE, DIFF_FROM, DIFF_TO, EPOCH, H_ACCEPT_DATETIME, H_AS_OF,
-    H_AUTHOR, H_EFFECTIVE_AT, H_IDEMPOTENCY_KEY, H_IF_MATCH, H_IF_NONE_MATCH, H_IF_NONE_MATCH_ANY,
-    H_IF_UNCHANGED_SINCE, H_LAST_EVENT_ID, H_MESSAGE, H_REASON, H_TOKEN, HEARTBEAT, HISTORY_FROM,
-    LIMIT, PENDING, PREFIX, PREVIEW, SPACES, VALUES, WAIT, WAIT_FOR,
+    ABOVE_CAP, AFTER_CURSOR, AFTER_KEY, AS_OF, BEFORE, DIFF_FROM, DIFF_TO, EPOCH,
+    H_ACCEPT_DATETIME, H_AS_OF, H_AUTHOR, H_EFFECTIVE_AT, H_IDEMPOTENCY_KEY, H_IF_MATCH,
+    H_IF_NONE_MATCH, H_IF_NONE_MATCH_ANY, H_IF_UNCHANGED_SINCE, H_LAST_EVENT_ID, H_MESSAGE,
+    H_REASON, H_TOKEN, HEARTBEAT, HISTORY_FROM, LIMIT, PENDING, PREFIX, PREVIEW, SPACES, VALUES,
+    WAIT, WAIT_FOR,
 };
 use super::release::{
     AMEND_RELEASE, APPROVE_RELEASE, CANCEL_RELEASE, PLAN_RELEASE, RELEASE, RELEASES,
@@ -78,6 +80,10 @@ pub const ROUTES: &[Route] = &[
     AMEND,
     CANCEL,
     FEED,
+    REVERT,
+    BAD_COMMITS,
+    MARK_BAD,
+    UNMARK_BAD,
     CAP,
     SET_CAP,
     CLEAR_CAP,
@@ -115,7 +121,17 @@ const TIME: Route = Route {
 };
 
 const GET: Route = Route {
-    params: &[AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_ACCEPT_DATETIME, H_TOKEN, H_IF_NONE_MATCH],
+    params: &[
+        AS_OF,
+        EPOCH,
+        WAIT,
+        PREVIEW,
+        ABOVE_CAP,
+        H_AS_OF,
+        H_ACCEPT_DATETIME,
+        H_TOKEN,
+        H_IF_NONE_MATCH,
+    ],
     statuses: &[200, 304],
     errors: &[
         UnknownSpace,
@@ -185,7 +201,7 @@ const DELETE: Route = Route {
 };
 
 const HISTORY: Route = Route {
-    params: &[AS_OF, HISTORY_FROM, BEFORE, LIMIT, EPOCH, H_AS_OF, H_TOKEN],
+    params: &[AS_OF, HISTORY_FROM, BEFORE, LIMIT, EPOCH, ABOVE_CAP, H_AS_OF, H_TOKEN],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -205,7 +221,9 @@ const HISTORY: Route = Route {
 };
 
 const SCAN: Route = Route {
-    params: &[PREFIX, AFTER_KEY, LIMIT, VALUES, AS_OF, EPOCH, WAIT, PREVIEW, H_AS_OF, H_TOKEN],
+    params: &[
+        PREFIX, AFTER_KEY, LIMIT, VALUES, AS_OF, EPOCH, WAIT, PREVIEW, ABOVE_CAP, H_AS_OF, H_TOKEN,
+    ],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -228,7 +246,7 @@ const READ: Route = Route {
     request: Payload::Json(schema::<body::ReadRequest>),
     limit: BodyLimit::Small,
     answer: Payload::Json(schema::<body::ReadBody>),
-    params: &[EPOCH, WAIT, H_AS_OF, H_TOKEN],
+    params: &[EPOCH, WAIT, ABOVE_CAP, H_AS_OF, H_TOKEN],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -251,7 +269,7 @@ const READ: Route = Route {
 };
 
 const DIFF: Route = Route {
-    params: &[DIFF_FROM, DIFF_TO, AFTER_KEY, LIMIT, EPOCH],
+    params: &[DIFF_FROM, DIFF_TO, AFTER_KEY, LIMIT, EPOCH, ABOVE_CAP],
     errors: &[
         UnknownSpace,
         StillImporting,
@@ -287,7 +305,7 @@ const COMMIT: Route = Route {
 };
 
 const COMMITS: Route = Route {
-    params: &[AFTER_CURSOR, SPACES, LIMIT, PENDING],
+    params: &[AFTER_CURSOR, SPACES, LIMIT, PENDING, ABOVE_CAP],
     errors: &[BelowFloor, Corrupt],
     ..get(
         RouteId::Commits,

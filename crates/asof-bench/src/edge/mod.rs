@@ -1,7 +1,6 @@
 //! The edge beside nginx, Varnish and a bare hyper responder: an answer of 1 KiB out of the
 //! cache, every server on one core.
 
-mod client;
 pub(crate) mod servers;
 
 use core::time::Duration;
@@ -12,8 +11,8 @@ use std::process::Command;
 use asof_env::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
-use self::client::Ring;
 use self::servers::Peer;
+use crate::client::Ring;
 use crate::data::{self, Shape};
 use crate::http::serve::Served;
 use crate::measure::{Result, Series, Spread, busy_nanos, float};

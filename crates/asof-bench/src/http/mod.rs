@@ -1,19 +1,19 @@
 //! The service over HTTP, beside `PostgreSQL` answering the same question, and beside the limit of
 //! the stack underneath.
 
-pub(crate) mod client;
 mod postgres;
 pub(crate) mod serve;
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::path::Path;
 
+use asof_env::{Clock as _, SystemClock};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
-use self::client::{Connection, Crowd, http_complete};
 use self::postgres::Postgres;
 use self::serve::Served;
+use crate::client::{Connection, Ring, whole};
 use crate::data::{self, Shape};
 use crate::measure::{Result, Series, Shuffle, alternate, busy, busy_nanos, float, nanos_each};
 use crate::report::{Bound, Comparison, Report, Unit};
@@ -23,7 +23,7 @@ use crate::report::{Bound, Comparison, Report, Unit};
 pub(crate) struct Effort {
     pub(crate) rounds: usize,
     /// Requests of a pass.
-    pub(crate) requests: u64,
+    pub(crate) requests: usize,
     pub(crate) connections: usize,
 }
 
@@ -35,14 +35,13 @@ const SCRAPE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs all of it.
 pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let dir = tempfile::tempdir()?;
     data::fill_store(dir.path(), SHAPE)?;
     let served = Served::start(&["serve-here", ""], dir.path())?;
     let limit = Served::start(&["limit-here"], dir.path())?;
-    let mut ours = http_crowd(&runtime, &served, effort, Plain::No)?;
-    let compare = |ours: &mut Crowd, peer: &mut Crowd| {
-        alternate(effort.rounds, || runtime.block_on(ours.pass()), || runtime.block_on(peer.pass()))
+    let mut ours = http_ring(&served, effort, Plain::No)?;
+    let compare = |ours: &mut Ring, peer: &mut Ring| {
+        alternate(effort.rounds, || ours.pass(effort.requests), || peer.pass(effort.requests))
     };
     let add = |report: &mut Report, name: &str, what: String, bound, series| {
         report.comparisons.push(Comparison {
@@ -59,7 +58,7 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
             .skipped
             .push("http/postgresql: no PostgreSQL under /usr/lib/postgresql".to_owned()),
         Some(bin) => {
-            let (server, mut peer) = postgres_crowd(&runtime, &bin, effort)?;
+            let (server, mut peer) = postgres_ring(&bin, effort)?;
             let series = compare(&mut ours, &mut peer)?;
             let what = format!(
                 "reads as of a moment over HTTP / the same question to PostgreSQL {}, {} connections",
@@ -74,8 +73,8 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
                 unit: Unit::Nanos,
                 series: alternate(
                     effort.rounds,
-                    || busy_each(&runtime, served.id(), &mut ours, effort),
-                    || busy_each(&runtime, server.id(), &mut peer, effort),
+                    || busy_each(served.id(), &mut ours, effort),
+                    || busy_each(server.id(), &mut peer, effort),
                 )?,
             });
             report.comparisons.push(Comparison {
@@ -86,87 +85,85 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
                 unit: Unit::Nanos,
                 series: alternate(
                     effort.rounds,
-                    || busy_both(&runtime, served.id(), &mut ours, effort),
-                    || busy_both(&runtime, server.id(), &mut peer, effort),
+                    || busy_both(served.id(), &mut ours, effort),
+                    || busy_both(server.id(), &mut peer, effort),
                 )?,
             });
         }
     }
 
-    let mut bare = http_crowd(&runtime, &limit, effort, Plain::No)?;
+    let mut bare = http_ring(&limit, effort, Plain::No)?;
     let series = compare(&mut ours, &mut bare)?;
     let what = "the same reads / a bare hyper responder of the same payload".to_owned();
     add(report, "limit", what, Bound::None, series);
-    let mut latest = http_crowd(&runtime, &served, effort, Plain::Yes)?;
+    let mut latest = http_ring(&served, effort, Plain::Yes)?;
     let series = compare(&mut latest, &mut ours)?;
     let what = "reads at latest / reads as of a moment".to_owned();
     add(report, "latest", what, Bound::None, series);
-    let series = scraped(&runtime, &served, &mut ours, effort)?;
+    let series = scraped(&served, &mut ours, effort)?;
     let what = "reads while /metrics is read ten times a second / while it is not".to_owned();
     add(report, "metrics", what, Bound::None, series);
     drop(served);
-    logged(report, &runtime, &dir, effort)
+    logged(report, &dir, effort)
 }
 
 /// Reads while the metrics are read, and while they are not.
-fn scraped(runtime: &Runtime, served: &Served, ours: &mut Crowd, effort: Effort) -> Result<Series> {
-    let mut disturbed = http_crowd(runtime, served, effort, Plain::No)?;
-    let mut scraper = runtime.block_on(Connection::open(served.address, http_complete))?;
+fn scraped(served: &Served, ours: &mut Ring, effort: Effort) -> Result<Series> {
+    let mut disturbed = http_ring(served, effort, Plain::No)?;
+    let mut scraper = Connection::open(served.address, whole::http)?;
     let scrape = format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", served.address);
-    let with = || {
-        runtime.block_on(async {
-            tokio::select! {
-                rate = disturbed.pass() => rate,
-                error = scrape_for_ever(&mut scraper, scrape.as_bytes()) => Err(error),
-            }
+    let mut with = || {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let scraping = scope.spawn(|| scrape_until(&done, &mut scraper, scrape.as_bytes()));
+            let rate = disturbed.pass(effort.requests);
+            done.store(true, Ordering::Relaxed);
+            scraping.join().map_err(|_| "the thread that reads the metrics panicked")??;
+            rate
         })
     };
-    alternate(effort.rounds, with, || runtime.block_on(ours.pass()))
+    alternate(effort.rounds, &mut with, || ours.pass(effort.requests))
 }
 
-/// Reads the metrics far more often than anybody would; returns why it cannot go on.
-async fn scrape_for_ever(
-    connection: &mut Connection,
-    request: &[u8],
-) -> Box<dyn core::error::Error + Send + Sync> {
-    loop {
-        if let Err(error) = connection.ask(request).await {
-            return error;
-        }
-        tokio::time::sleep(SCRAPE_INTERVAL).await;
+/// Reads the metrics far more often than anybody would.
+fn scrape_until(done: &AtomicBool, connection: &mut Connection, request: &[u8]) -> Result<()> {
+    while !done.load(Ordering::Relaxed) {
+        connection.ask(request)?;
+        SystemClock.sleep(SCRAPE_INTERVAL);
     }
+    Ok(())
 }
 
 /// Nanoseconds that a server is busy for one answer: unlike the rate, it does not depend on what
 /// else the machine does.
-fn busy_each(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) -> Result<f64> {
+fn busy_each(server: u32, ring: &mut Ring, effort: Effort) -> Result<f64> {
     let before = busy_nanos(server)?;
-    runtime.block_on(crowd.pass())?;
+    ring.pass(effort.requests)?;
     let after = busy_nanos(server)?;
-    Ok(float(after.saturating_sub(before)) / float(effort.requests))
+    Ok(float(after.saturating_sub(before)) / float(effort.requests as u64))
 }
 
 /// As [`busy_each`], with what the client takes, which runs on this thread: where nothing else
 /// runs, the rate is the number of cores over this.
-fn busy_both(runtime: &Runtime, server: u32, crowd: &mut Crowd, effort: Effort) -> Result<f64> {
-    let (client, server) = busy(|| busy_each(runtime, server, crowd, effort))?;
-    Ok(nanos_each(client, usize::try_from(effort.requests)?) + server)
+fn busy_both(server: u32, ring: &mut Ring, effort: Effort) -> Result<f64> {
+    let (client, server) = busy(|| busy_each(server, ring, effort))?;
+    Ok(nanos_each(client, effort.requests) + server)
 }
 
 /// The cost of what is told of each request.
-fn logged(report: &mut Report, runtime: &Runtime, dir: &TempDir, effort: Effort) -> Result<()> {
+fn logged(report: &mut Report, dir: &TempDir, effort: Effort) -> Result<()> {
     for filter in ["info", "debug"] {
         // A store is open in one process at a time, so the other one is a copy.
         let copy = tempfile::tempdir()?;
         std::fs::copy(dir.path().join("store.asof"), copy.path().join("store.asof"))?;
         let plain = Served::start(&["serve-here", ""], dir.path())?;
         let talkative = Served::start(&["serve-here", filter], copy.path())?;
-        let mut with = http_crowd(runtime, &talkative, effort, Plain::No)?;
-        let mut without = http_crowd(runtime, &plain, effort, Plain::No)?;
+        let mut with = http_ring(&talkative, effort, Plain::No)?;
+        let mut without = http_ring(&plain, effort, Plain::No)?;
         let series = alternate(
             effort.rounds,
-            || runtime.block_on(with.pass()),
-            || runtime.block_on(without.pass()),
+            || with.pass(effort.requests),
+            || without.pass(effort.requests),
         )?;
         report.comparisons.push(Comparison {
             name: format!("http/log-{filter}"),
@@ -197,7 +194,7 @@ fn questions(effort: Effort) -> impl Iterator<Item = Result<(asof_store::Key, u6
     })
 }
 
-fn http_crowd(runtime: &Runtime, served: &Served, effort: Effort, plain: Plain) -> Result<Crowd> {
+fn http_ring(served: &Served, effort: Effort, plain: Plain) -> Result<Ring> {
     let requests = questions(effort).map(|question| {
         let (key, at) = question?;
         let as_of = match plain {
@@ -210,33 +207,19 @@ fn http_crowd(runtime: &Runtime, served: &Served, effort: Effort, plain: Plain) 
         );
         Ok(head.into_bytes())
     });
-    let requests = requests.collect::<Result<_>>()?;
-    let connections = runtime.block_on(async {
-        let mut connections = Vec::with_capacity(effort.connections);
-        for _ in 0..effort.connections {
-            connections.push(Connection::open(served.address, http_complete).await?);
-        }
-        Result::Ok(connections)
-    })?;
-    Ok(Crowd::new(connections, requests))
+    Ring::open(served.address, effort.connections, requests.collect::<Result<_>>()?)
 }
 
-fn postgres_crowd(runtime: &Runtime, bin: &Path, effort: Effort) -> Result<(Postgres, Crowd)> {
+fn postgres_ring(bin: &Path, effort: Effort) -> Result<(Postgres, Ring)> {
     let server = Postgres::start(bin)?;
     let requests = questions(effort).map(|question| {
         let (key, at) = question?;
         postgres::ask(key.as_str(), at)
     });
     let requests = requests.collect::<Result<_>>()?;
-    let connections = runtime.block_on(async {
-        server.load(SHAPE).await?;
-        let mut connections = Vec::with_capacity(effort.connections);
-        for _ in 0..effort.connections {
-            connections.push(server.connect().await?);
-        }
-        Result::Ok(connections)
-    })?;
-    Ok((server, Crowd::new(connections, requests)))
+    server.load(SHAPE)?;
+    let connections = (0..effort.connections).map(|_| server.connect()).collect::<Result<_>>()?;
+    Ok((server, Ring::new(connections, requests)))
 }
 
 /// The version in `/usr/lib/postgresql/<version>/bin`.

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use asof_env::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
-use super::client::{Connection, postgres_complete};
+use crate::client::{Connection, whole};
 use crate::data::{self, Shape};
 use crate::measure::Result;
 
@@ -80,9 +80,9 @@ impl Postgres {
     }
 
     /// Loads the history of `shape`, indexes it and lets the planner see it.
-    pub(crate) async fn load(&self, shape: Shape) -> Result<()> {
-        let mut connection = self.connect_patiently().await?;
-        connection.ask(&query(TABLE)).await?;
+    pub(crate) fn load(&self, shape: Shape) -> Result<()> {
+        let mut connection = self.connect_patiently()?;
+        connection.ask(&query(TABLE))?;
         let mut rows = Vec::with_capacity(INSERT_ROWS);
         let total = shape.commits * shape.writes;
         for write in 0..total {
@@ -93,43 +93,43 @@ impl Postgres {
             rows.push(format!("('{}',{at},'{value}')", data::key(number)?));
             if rows.len() == INSERT_ROWS || write + 1 == total {
                 let insert = format!("INSERT INTO history VALUES {}", rows.join(","));
-                connection.ask(&query(&insert)).await?;
+                connection.ask(&query(&insert))?;
                 rows.clear();
             }
         }
-        connection.ask(&query(INDEX)).await?;
-        connection.ask(&query("VACUUM ANALYZE history")).await?;
+        connection.ask(&query(INDEX))?;
+        connection.ask(&query("VACUUM ANALYZE history"))?;
         Ok(())
     }
 
     /// A connection on which the question is prepared.
-    pub(crate) async fn connect(&self) -> Result<Connection> {
-        let mut connection = self.connect_plain().await?;
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        let mut connection = self.connect_plain()?;
         let mut parse = b"asof\0".to_vec();
         parse.extend_from_slice(QUESTION.as_bytes());
         // Two parameters: text (25) and int8 (20).
         parse.extend_from_slice(&[0, 0, 2, 0, 0, 0, 25, 0, 0, 0, 20]);
         let mut request = sized(b"P", &parse);
         request.extend(sized(b"S", &[]));
-        connection.ask(&request).await?;
+        connection.ask(&request)?;
         Ok(connection)
     }
 
-    async fn connect_patiently(&self) -> Result<Connection> {
+    fn connect_patiently(&self) -> Result<Connection> {
         for _ in 0..START_TRIES {
-            if let Ok(connection) = self.connect_plain().await {
+            if let Ok(connection) = self.connect_plain() {
                 return Ok(connection);
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            SystemClock.sleep(Duration::from_millis(100));
         }
         Err("PostgreSQL does not answer".into())
     }
 
-    async fn connect_plain(&self) -> Result<Connection> {
-        let mut connection = Connection::open(self.address, postgres_complete).await?;
+    fn connect_plain(&self) -> Result<Connection> {
+        let mut connection = Connection::open(self.address, whole::postgres)?;
         let mut start = vec![0, 3, 0, 0];
         start.extend_from_slice(b"user\0bench\0database\0postgres\0\0");
-        connection.ask(&sized(&[], &start)).await?;
+        connection.ask(&sized(&[], &start))?;
         Ok(connection)
     }
 }

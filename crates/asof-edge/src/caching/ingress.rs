@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::auth::{self, Denied, Identity};
 use super::moment::Choice;
+use super::named::{self, Named};
 use super::root::{Gathered, Root};
 use super::routes::{Known, Routes};
 use super::session::{self, Transport};
@@ -34,6 +35,10 @@ impl Inner {
         let routes = self.routes.load_full();
         let (method, path) = (call.request.method(), call.request.uri().path());
         let known = routes.find(name.as_str(), method, path).cloned();
+        let named = match named::take(&mut call.request, known.as_ref().map(|known| &known.route)) {
+            Ok(named) => named,
+            Err(problem) => return refused(&problem),
+        };
         let who = match self.admit(&mut call, &routes, &name, known.as_ref()).await {
             Ok(who) => who,
             Err(denied) => {
@@ -54,10 +59,13 @@ impl Inner {
             Gathered::Refused(problem) => return refused(&problem),
             Gathered::Pass => return self.without(call, Bypass::StoreAway).await,
         };
+        if let Err(problem) = named::check(named, &root) {
+            return refused(&problem);
+        }
         let secure = plan.tls_terminated_elsewhere
             || matches!(call.origin, Origin::Client { tls: true, .. });
         let mut answer = match bypass(known.as_ref(), &call.request, &who) {
-            Ok(known) => self.cached(&root, known, call).await,
+            Ok(known) => self.cached(&root, known, named, call).await,
             Err(why) => self.bypassed(&root, &name, call, why).await,
         };
         if self.is_restored(&root) {
@@ -94,7 +102,13 @@ impl Inner {
         root.epochs.iter().any(|(name, known)| epoch(name.as_str()) != Some(*known))
     }
 
-    async fn cached(self: &Arc<Self>, root: &Arc<Root>, known: &Arc<Known>, call: Call) -> Answer {
+    async fn cached(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        known: &Arc<Known>,
+        named: Named,
+        call: Call,
+    ) -> Answer {
         let (parts, body) = call.request.into_parts();
         let body = match bounded(body, root.plan.limits.body_bytes).await {
             Ok(body) => body,
@@ -118,7 +132,11 @@ impl Inner {
             |known: Option<Validity>, state| known.and_then(|known| known.intersect(state?)),
         );
         let outcome = served.outcome;
-        let response = reply::outward(root, &parts.method, &parts.headers, served, validity);
+        let is_problem = served.content().is_none();
+        let mut response = reply::outward(root, &parts.method, &parts.headers, served, validity);
+        if !is_problem {
+            named::describe(known, named, root, validity.is_some(), response.headers_mut());
+        }
         Answer { response, outcome: engine::Outcome(outcome.as_str()) }
     }
 
@@ -139,12 +157,8 @@ impl Inner {
         };
         let headers = response.headers_mut();
         headers::strip_outward(headers);
-        let had = headers.contains_key(header::CACHE_CONTROL);
+        // Of who may keep it nothing is known: what the service did not say, the edge does not either.
         reply::describe(root, Outcome::Bypass(why), None, headers);
-        if !had {
-            // Nothing is known of it: what the service did not say, the edge does not either.
-            headers.remove(header::CACHE_CONTROL);
-        }
         Answer { response, outcome: engine::Outcome(why.as_str()) }
     }
 

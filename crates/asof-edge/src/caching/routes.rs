@@ -6,6 +6,7 @@ use std::sync::Arc;
 use asof_cache::RouteDigest;
 use http::{Method, header};
 
+use super::named::{Audience, Keeping};
 use super::trust::Trust;
 use crate::config::{Plan, Route, ServiceName, StateSource};
 
@@ -20,11 +21,15 @@ pub(crate) struct Known {
     /// Whether something of it is made of credentials or cookies, or it says that nothing is, so
     /// that a request with these may be cached.
     pub(crate) knows_who: bool,
+    /// What is said to caches of its answers.
+    pub(crate) keeping: Keeping,
 }
 
 /// All routes of a configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
+    /// Digest of everything by which a call means what it means.
+    system: String,
     services: BTreeMap<ServiceName, Vec<Arc<Known>>>,
 }
 
@@ -44,7 +49,8 @@ impl Routes {
             });
             (name.clone(), routes.collect())
         });
-        Self { services: services.collect() }
+        let system = blake3::hash(&plan.canonical_system()).to_hex().to_string();
+        Self { system, services: services.collect() }
     }
 
     /// The route of a request: the first that matches.
@@ -54,6 +60,11 @@ impl Routes {
             .get(service)?
             .iter()
             .find(|known| known.route.methods.contains(method) && known.route.path.matches(path))
+    }
+
+    /// Digest of everything by which a call means what it means: edges have it in common.
+    pub(crate) fn system(&self) -> &str {
+        &self.system
     }
 
     /// Those of a service.
@@ -90,6 +101,7 @@ impl Known {
                     Some(StateSource::Query(_)) | None => false,
                 },
             );
-        Self { name, route, digest, trust, knows_who }
+        let keeping = Keeping::of(&Audience::of(plan, &route), &route);
+        Self { name, route, digest, trust, knows_who, keeping }
     }
 }

@@ -8,6 +8,7 @@ use asof_time::Sequence;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::{spaces_asked, write};
+use crate::moment::beyond_cap;
 use crate::query::parse;
 use crate::refusal::{Answer, Refusal};
 use crate::{cursor, reply, sight};
@@ -19,6 +20,7 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
     };
     let limit = call.query.limit()?;
     let pending = call.query.flag("pending")?;
+    let above_cap = beyond_cap(call)?;
     let spaces = spaces_asked(call)?;
     let caller = call.caller.clone();
     call.app
@@ -31,7 +33,8 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
                 }
                 page
             } else {
-                store.log(&LogRange { after, spaces, limit })?
+                let range = LogRange { after, spaces, limit };
+                if above_cap { store.log_beyond_cap(&range)? } else { store.log(&range)? }
             };
             for commit in &mut page.commits {
                 sight::narrow(&caller, commit);
@@ -70,7 +73,7 @@ pub(crate) async fn cancel(call: &Call<'_>) -> Answer {
     Ok(reply::json(&convert::commit(commit)))
 }
 
-fn id(call: &Call<'_>) -> Result<Sequence, Refusal> {
+pub(super) fn id(call: &Call<'_>) -> Result<Sequence, Refusal> {
     let number = parse(&"commit id", &call.path.name()?)?;
     Sequence::new(number).ok_or_else(|| Refusal::invalid("a commit id is below 2^53"))
 }

@@ -1,55 +1,16 @@
-//! Control: cap, pins, and the record of who changed what.
+//! Control: pins, and the record of who changed what.
 
 use core::time::Duration;
 
-use asof_api::body::{
-    self, CapDryRunBody, CapOutcome, CapRequest, CapState, ControlListBody, PinListBody, PinOutcome,
-};
-use asof_store::{Actor, DryRun, PinRequest, Store, StoreTime};
+use asof_api::body::{self, ControlListBody, PinListBody, PinOutcome};
+use asof_store::{DryRun, PinRequest};
 use asof_time::limits::PIN_TTL_MAX;
-use http::Response;
 
-use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::dry_run;
 use crate::refusal::{Answer, Refusal};
 use crate::reply;
-
-pub(crate) fn cap(call: &Call<'_>) -> Response<Body> {
-    reply::json(&CapState { cap: call.app.store.cap().map(convert::cap) })
-}
-
-pub(crate) async fn set_cap(call: &Call<'_>, body: CapRequest) -> Answer {
-    let at = body.at.into();
-    let by = call.actor_called(&body.author, &body.reason);
-    move_cap(call, by, move |store, by, dry_run| store.set_cap(at, by, dry_run)).await
-}
-
-pub(crate) async fn clear_cap(call: &Call<'_>) -> Answer {
-    move_cap(call, call.actor()?, Store::clear_cap).await
-}
-
-async fn move_cap(
-    call: &Call<'_>,
-    by: Actor,
-    change: impl FnOnce(&Store, Actor, DryRun) -> asof_store::Result<StoreTime> + Send + 'static,
-) -> Answer {
-    let dry_run = dry_run(call)?;
-    let outcome = call
-        .app
-        .walk(move |store| {
-            let before = convert::time(store);
-            let time = change(store, by, dry_run)?;
-            let after = convert::time_body(time, store.control_sequence());
-            Ok(match dry_run {
-                DryRun::Yes => CapOutcome::DryRun(CapDryRunBody { dry_run: true, before, after }),
-                DryRun::No => CapOutcome::Done(after),
-            })
-        })
-        .await?;
-    Ok(reply::json(&outcome))
-}
 
 pub(crate) async fn pins(call: &Call<'_>) -> Answer {
     if !call.query.flag("held")? {

@@ -7,6 +7,7 @@ pub(crate) mod control;
 pub(crate) mod feed;
 pub(crate) mod history;
 pub(crate) mod import;
+pub(crate) mod operate;
 pub(crate) mod ops;
 pub(crate) mod point;
 pub(crate) mod release;

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use asof_api::headers::MEMENTO_DATETIME;
 use asof_api::{ErrorName, Hash};
-use asof_store::{SpaceName, Version, View};
+use asof_store::{SpaceName, View};
 use asof_time::Timestamp;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use httpdate::HttpDate;
@@ -13,15 +13,14 @@ use httpdate::HttpDate;
 use crate::body::Body;
 use crate::convert;
 use crate::dispatch::Call;
-use crate::moment::{Asked, MOMENT_BYTES, NamedBy, ask};
+use crate::moment::{Asked, MOMENT_BYTES, NamedBy};
 use crate::refusal::{Answer, Refusal};
 use crate::reply::{self, Texts};
 
 /// Room for the texts of tag, date and links, paths aside.
 const LINK_BYTES: usize = 400;
 
-pub(crate) async fn get(call: &Call<'_>, space: &SpaceName) -> Answer {
-    let asked = ask(call, None).await?;
+pub(crate) fn get(call: &Call<'_>, space: &SpaceName, asked: &Asked) -> Answer {
     let key = call.path.key()?;
     let view = asked.view(&call.app.store)?;
     let read = view.get(space, &key)?;
@@ -31,7 +30,7 @@ pub(crate) async fn get(call: &Call<'_>, space: &SpaceName) -> Answer {
         let headers = refusal.headers_mut();
         let mut texts = texts(call);
         asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
-        put_links(call, &asked, &view, None, &mut texts, headers);
+        put_links(call, asked, &view, None, &mut texts, headers);
         return Err(refusal);
     };
     let hash = convert::hash(version.hash);
@@ -40,13 +39,13 @@ pub(crate) async fn get(call: &Call<'_>, space: &SpaceName) -> Answer {
         *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
         unchanged
     } else {
-        reply::value(&version.content_type, version.bytes.clone())
+        reply::value(&version.content_type, version.bytes)
     };
     let mut texts = texts(call);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag(hash, &mut texts));
     asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
-    put_links(call, &asked, &view, Some(&version), &mut texts, headers);
+    put_links(call, asked, &view, Some(version.effective), &mut texts, headers);
     Ok(response)
 }
 
@@ -83,7 +82,7 @@ fn put_links(
     call: &Call<'_>,
     asked: &Asked,
     view: &View,
-    version: Option<&Version>,
+    effective: Option<Timestamp>,
     texts: &mut Texts,
     headers: &mut HeaderMap,
 ) {
@@ -91,8 +90,8 @@ fn put_links(
         return;
     }
     let original = call.path.whole();
-    let date = version.map(|version| {
-        texts.put_shown(date_of(version.effective));
+    let date = effective.map(|effective| {
+        texts.put_shown(date_of(effective));
         texts.cut()
     });
     texts.put("<");
@@ -113,7 +112,7 @@ fn put_links(
         headers.insert(&MEMENTO_DATETIME, date);
     }
     headers.insert(header::LINK, texts.cut());
-    if version.is_some() && asked.named_by == NamedBy::Datetime {
+    if effective.is_some() && asked.named_by == NamedBy::Datetime {
         put_memento(call, view, texts);
         headers.insert(header::CONTENT_LOCATION, texts.cut());
     }
@@ -126,7 +125,7 @@ fn put_memento(call: &Call<'_>, view: &View, texts: &mut Texts) {
     texts.put_shown(view.as_of().as_micros());
     texts.put("&epoch=");
     // That of the view, made text once.
-    texts.put(call.app.epoch.to_str().unwrap_or_default());
+    texts.put(&call.app.epoch);
 }
 
 /// A moment as HTTP writes dates, to the second.

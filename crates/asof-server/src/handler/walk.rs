@@ -2,7 +2,7 @@
 //! written out where the walk is.
 
 use asof_api::body::{DiffBody, DiffEntryBody, ReadBody, ReadRequest, ScanBody, ValidityBody};
-use asof_store::{Key, ScanRange, SpaceName, WithValues};
+use asof_store::{AsOf, Key, ScanRange, SpaceName, WithValues};
 use asof_time::limits::MULTI_KEYS_MAX;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::header;
@@ -97,7 +97,8 @@ pub(crate) async fn diff(call: &Call<'_>, space: SpaceName) -> Answer {
             .parsed::<Timestamp>(name)?
             .ok_or_else(|| Refusal::invalid(format!("query parameter `{name}` is missing")))
     };
-    let (from, to) = (moment("from")?, moment("to")?);
+    let as_of = if crate::moment::beyond_cap(call)? { AsOf::Beyond } else { AsOf::At };
+    let (from, to) = (as_of(moment("from")?), as_of(moment("to")?));
     let after = after_key(call)?;
     let limit = call.query.limit()?;
     let mut response = call

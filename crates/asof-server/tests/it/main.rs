@@ -12,6 +12,7 @@ mod errors;
 mod feed;
 mod limits;
 mod memento;
+mod operate;
 mod reads;
 mod serve;
 mod service;

@@ -70,6 +70,10 @@ impl<'a> Decoder<'a> {
         self.rest
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     pub(crate) fn finish(self) -> Result<()> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.bad("has bytes after its end")) }
     }

@@ -2,6 +2,7 @@
 //!
 //! | first byte | rest | row |
 //! | --- | --- | --- |
+//! | `b` | sequence, 8 | mark of a bad commit |
 //! | `c` | control sequence, 8 | control record |
 //! | `d` | name | what a release writes |
 //! | `i` | hash of an idempotency key, 16 | outcome |
@@ -29,6 +30,7 @@ use crate::{Key, Result};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct SpaceId(pub(crate) u32);
 
+pub(crate) const BAD: u8 = b'b';
 pub(crate) const CONTROL: u8 = b'c';
 pub(crate) const PLANNED: u8 = b'd';
 pub(crate) const IDEMPOTENCY: u8 = b'i';
@@ -57,6 +59,10 @@ fn tagged(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         row.extend_from_slice(part);
     }
     row
+}
+
+pub(crate) fn bad(sequence: Sequence) -> Vec<u8> {
+    tagged(BAD, &[&sequence.as_u64().to_be_bytes()])
 }
 
 pub(crate) fn control(sequence: u64) -> Vec<u8> {

@@ -7,8 +7,8 @@ use asof_time::{Epoch, Sequence, Timestamp};
 use super::keys::SpaceId;
 use super::{Decoder, Encoder};
 use crate::{
-    Actor, Cap, ContentHash, ContentType, ControlAction, ControlRecord, ImportProgress, Key, Pin,
-    Result, Retention, Role, Scope, SpaceName, Token, TokenHash, Value,
+    Actor, BadCommit, Cap, ContentHash, ContentType, ControlAction, ControlRecord, ImportProgress,
+    Key, Pin, Result, Retention, Role, Scope, SpaceName, Token, TokenHash, Value,
 };
 
 /// What the store is: written once, when it is made, restored or upgraded.
@@ -345,9 +345,13 @@ pub(crate) fn decode_control(key: &[u8], row: &[u8]) -> Result<ControlRecord> {
     Ok(ControlRecord { sequence, at, by, action, subject, detail })
 }
 
+/// The expiry comes last and only where there is one: rows of layout 1 end before it.
 pub(crate) fn encode_cap(cap: &Cap) -> Vec<u8> {
     let mut row = Encoder::default();
     row.moment(cap.at).moment(cap.set).text(&cap.by.name).text(&cap.by.reason);
+    if let Some(expires) = cap.expires {
+        row.moment(expires);
+    }
     row.finish()
 }
 
@@ -355,8 +359,25 @@ pub(crate) fn decode_cap(row: &[u8]) -> Result<Cap> {
     let mut row = Decoder::new(row, "cap");
     let (at, set) = (row.moment()?, row.moment()?);
     let by = Actor { name: row.text()?.to_owned(), reason: row.text()?.to_owned() };
+    let expires = if row.is_empty() { None } else { Some(row.moment()?) };
     row.finish()?;
-    Ok(Cap { at, by, set })
+    Ok(Cap { at, by, set, expires })
+}
+
+pub(crate) fn encode_bad(bad: &BadCommit) -> Vec<u8> {
+    let mut row = Encoder::default();
+    row.number(bad.commit.as_u64()).moment(bad.effective).moment(bad.marked);
+    row.text(&bad.by.name).text(&bad.by.reason);
+    row.finish()
+}
+
+pub(crate) fn decode_bad(row: &[u8]) -> Result<BadCommit> {
+    let mut row = Decoder::new(row, "bad commit");
+    let commit = row.sequence()?;
+    let (effective, marked) = (row.moment()?, row.moment()?);
+    let by = Actor { name: row.text()?.to_owned(), reason: row.text()?.to_owned() };
+    row.finish()?;
+    Ok(BadCommit { commit, effective, by, marked })
 }
 
 pub(crate) fn encode_pin(pin: &Pin) -> Vec<u8> {

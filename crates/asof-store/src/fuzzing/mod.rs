@@ -21,7 +21,7 @@ pub fn codecs(data: &[u8]) {
     let Some((kind, row)) = data.split_first() else {
         return;
     };
-    match kind % 10 {
+    match kind % 11 {
         0 => comes_back(row, Identity::decode, Identity::encode),
         1 => comes_back(row, LogRecord::decode, LogRecord::encode),
         2 => comes_back(row, Outcome::decode, Outcome::encode),
@@ -34,6 +34,7 @@ pub fn codecs(data: &[u8]) {
             let key = keys::control(7);
             comes_back(row, |row| rows::decode_control(&key, row), rows::encode_control);
         }
+        9 => comes_back(row, rows::decode_bad, rows::encode_bad),
         _ => version_value(row),
     }
 }

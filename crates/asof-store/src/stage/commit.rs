@@ -10,8 +10,8 @@ use crate::codec::rows::{LogRecord, LogSource, LogWrite, Outcome, Place};
 use crate::prepare::{Prepared, PreparedPut, PreparedWrite};
 use crate::sequencer::Sequencer;
 use crate::{
-    Actor, Effective, Error, ErrorKind, Key, Precondition, Receipt, Result, Source, SpaceName,
-    SpaceState,
+    Actor, ControlAction, Effective, Error, ErrorKind, Key, Precondition, Receipt, Result, Source,
+    SpaceName, SpaceState,
 };
 
 impl Stage<'_> {
@@ -52,6 +52,20 @@ impl Stage<'_> {
         }
         self.sequencer = trial;
         self.stage_commit(request, place)
+    }
+
+    /// Accepts the commit of a revert, and notes in the same step who took back what.
+    pub(crate) fn revert(
+        &mut self,
+        request: Prepared,
+        by: Actor,
+        subject: String,
+        detail: &str,
+    ) -> Result<Receipt> {
+        let receipt = self.commit(request)?;
+        let detail = format!("{detail}, by commit {} at {}", receipt.id, receipt.effective);
+        self.record(ControlAction::CommitReverted, by, subject, detail);
+        Ok(receipt)
     }
 
     fn assign(&self, sequencer: &mut Sequencer, effective: Effective) -> Result<Place> {

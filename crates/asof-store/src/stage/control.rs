@@ -1,38 +1,167 @@
 //! Cap, pins, tokens, and what the operator says of the clock.
 
-use asof_time::Timestamp;
-use asof_time::limits::{AUTHOR_BYTES_MAX, PIN_TEXT_BYTES_MAX, PIN_TTL_MAX, PINS_MAX};
+use core::time::Duration;
+
+use asof_time::limits::{
+    AUTHOR_BYTES_MAX, BAD_COMMITS_MAX, CAP_TTL_MAX, PIN_TEXT_BYTES_MAX, PIN_TTL_MAX, PINS_MAX,
+};
+use asof_time::{Sequence, Timestamp};
 
 use super::Stage;
 use crate::codec::{keys, rows};
 use crate::state::CAP;
-use crate::{Actor, Cap, ControlAction, Error, ErrorKind, Pin, PinRequest, Result, Token};
+use crate::view::log;
+use crate::{
+    Actor, BadCommit, Cap, ClearCap, ControlAction, Error, ErrorKind, Pin, PinRequest, Result,
+    SetCap, Token, blast,
+};
+
+/// From when on it is worth a word that something due was not done at its time.
+const LATE: Duration = Duration::from_secs(2);
 
 impl Stage<'_> {
-    /// Sets the cap.
-    pub(crate) fn set_cap(&mut self, at: Timestamp, by: Actor) -> Result<()> {
+    /// Sets the cap; `touched` says for the audit what that does to readers.
+    pub(crate) fn set_cap(&mut self, request: &SetCap, by: Actor, touched: &str) -> Result<()> {
         if by.reason.is_empty() {
             return Err(Error::invalid("a cap needs a reason"));
         }
+        self.check_replaces(request.replaces)?;
+        let expires = self.cap_expires(request.ttl)?;
+        let at = request.at;
         self.check_readable(at)?;
-        let before = self.describe_cap();
-        let cap = Cap { at, by: by.clone(), set: self.clock };
+        let mut detail = format!("was {}", self.describe_cap());
+        if let Some(expires) = expires {
+            detail = format!("{detail}; until {expires}");
+        }
+        append(&mut detail, touched);
+        let cap = Cap { at, by: by.clone(), set: self.clock, expires };
         self.put(keys::meta(CAP), rows::encode_cap(&cap));
         self.state_mut().cap = Some(cap);
-        self.record(ControlAction::CapSet, by, at.to_string(), format!("was {before}"));
+        self.record(ControlAction::CapSet, by, at.to_string(), detail);
         Ok(())
     }
 
-    /// Clears the cap.
-    pub(crate) fn clear_cap(&mut self, by: Actor) -> Result<()> {
-        if self.state.cap.is_none() {
-            return Err(Error::conflict("there is no cap to clear"));
+    /// Two operators who act at once shall not undo each other: the second one is told.
+    fn check_replaces(&self, replaces: Option<Timestamp>) -> Result<()> {
+        match (&self.state.cap, replaces) {
+            (None, None) => Ok(()),
+            (Some(cap), Some(at)) if cap.at == at => Ok(()),
+            (None, Some(at)) => {
+                Err(Error::conflict(format!("there is no cap at {at} any more: it was cleared")))
+            }
+            (Some(cap), _) => Err(Error::conflict(format!(
+                "there is a cap already, at {}, set at {} by {} ({}): to move it, say which one \
+                 is replaced",
+                cap.at, cap.set, cap.by.name, cap.by.reason
+            ))),
         }
+    }
+
+    fn cap_expires(&self, ttl: Option<Duration>) -> Result<Option<Timestamp>> {
+        match ttl {
+            None => Ok(None),
+            Some(ttl) if !ttl.is_zero() && ttl <= CAP_TTL_MAX => {
+                Ok(Some(self.clock.saturating_add(ttl)))
+            }
+            Some(_) => Err(Error::invalid(format!(
+                "a cap that ends by itself lives from 1 second to {} days",
+                CAP_TTL_MAX.as_secs() / 86_400
+            ))),
+        }
+    }
+
+    /// Clears the cap.
+    pub(crate) fn clear_cap(&mut self, request: &ClearCap, by: Actor, touched: &str) -> Result<()> {
+        let Some(cap) = &self.state.cap else {
+            return Err(Error::conflict("there is no cap to clear"));
+        };
+        if let Some(at) = request.at
+            && at != cap.at
+        {
+            return Err(Error::conflict(format!(
+                "the cap is not at {at} but at {}, where {} has set it ({})",
+                cap.at, cap.by.name, cap.by.reason
+            )));
+        }
+        self.remove_cap(ControlAction::CapCleared, by, touched);
+        Ok(())
+    }
+
+    /// Clears the cap whose time is over; returns the commits that keep it from that.
+    pub(crate) fn expire_cap(&mut self) -> Result<Vec<BadCommit>> {
+        let clock = self.clock;
+        let expired = self.state.cap.as_ref().and_then(|cap| Some((cap.at, cap.expires?)));
+        let Some((at, expires)) = expired.filter(|(_, expires)| *expires <= clock) else {
+            return Ok(Vec::new());
+        };
+        let closed = self.sequencer.closed();
+        let bad = blast::bad_in_sight(self.base, &self.state, at, closed)?;
+        if bad.is_empty() {
+            let late = clock.since(expires);
+            let mut detail = format!("its time was over at {expires}");
+            if late >= LATE {
+                append(
+                    &mut detail,
+                    &format!("{} s late: the store could not do it then", late.as_secs()),
+                );
+            }
+            let by = Actor { name: "asof".to_owned(), reason: "its time is over".to_owned() };
+            self.remove_cap(ControlAction::CapExpired, by, &detail);
+        }
+        Ok(bad)
+    }
+
+    fn remove_cap(&mut self, action: ControlAction, by: Actor, detail: &str) {
         let before = self.describe_cap();
         self.delete(keys::meta(CAP));
         self.state_mut().cap = None;
-        self.record(ControlAction::CapCleared, by, before, String::new());
-        Ok(())
+        self.record(action, by, before, detail.to_owned());
+    }
+
+    /// Marks a commit as bad.
+    pub(crate) fn mark_bad(&mut self, id: Sequence, by: Actor) -> Result<BadCommit> {
+        if by.reason.is_empty() {
+            return Err(Error::invalid("marking a commit as bad needs a reason"));
+        }
+        let (effective, record) = log::find(&self.state, |key| self.get(key), id)?;
+        if effective > self.sequencer.closed() {
+            return Err(Error::conflict(format!("commit {id} is pending: cancel it instead")));
+        }
+        if let Some(bad) = self.state.bad.get(&id) {
+            return Err(Error::conflict(format!(
+                "commit {id} is marked bad already, by {} ({})",
+                bad.by.name, bad.by.reason
+            )));
+        }
+        let count = self.state.bad.len() + 1;
+        if count > BAD_COMMITS_MAX {
+            return Err(Error::too_large("the store", count, BAD_COMMITS_MAX, "bad commits"));
+        }
+        let bad = BadCommit { commit: id, effective, by: by.clone(), marked: self.clock };
+        self.put(keys::bad(id), rows::encode_bad(&bad));
+        self.state_mut().bad.insert(id, bad.clone());
+        let detail = format!("{} writes at {effective}", record.writes.len());
+        self.record(ControlAction::CommitMarkedBad, by, id.to_string(), detail);
+        Ok(bad)
+    }
+
+    /// Takes the mark from a commit.
+    pub(crate) fn unmark_bad(&mut self, id: Sequence, by: Actor) -> Result<BadCommit> {
+        let bad = self.state.bad.get(&id).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("commit {id} is not marked bad"))
+        })?;
+        self.forget_bad(id);
+        let detail = format!("was marked by {}: {}", bad.by.name, bad.by.reason);
+        self.record(ControlAction::CommitUnmarkedBad, by, id.to_string(), detail);
+        Ok(bad)
+    }
+
+    /// Forgets a mark, with the commit that it is about.
+    pub(super) fn forget_bad(&mut self, id: Sequence) {
+        if self.state.bad.contains_key(&id) {
+            self.delete(keys::bad(id));
+            self.state_mut().bad.remove(&id);
+        }
     }
 
     fn describe_cap(&self) -> String {
@@ -181,5 +310,12 @@ impl Stage<'_> {
         }
         self.record(ControlAction::ClockAccepted, by, self.clock.to_string(), detail);
         Ok(())
+    }
+}
+
+fn append(text: &mut String, more: &str) {
+    if !more.is_empty() {
+        text.push_str("; ");
+        text.push_str(more);
     }
 }

@@ -160,6 +160,7 @@ impl Stage<'_> {
         for row in dropped {
             let (_, sequence) = keys::parse_log(&row)?;
             self.delete(row);
+            self.forget_bad(sequence);
             // The highest id stays: new ones are counted from it.
             if sequence != self.sequencer.sequence() {
                 self.delete(keys::sequence(sequence));

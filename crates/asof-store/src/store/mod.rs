@@ -1,5 +1,6 @@
 //! The store: one writer thread over a synchronous core, and readers that need no lock.
 
+mod operate;
 mod read;
 mod release;
 mod thread;
@@ -30,6 +31,8 @@ struct Inner {
     published: Arc<Published>,
     options: Options,
     writer: WriterThread,
+    /// Held by the one control action in flight that looks before it acts.
+    turn: Mutex<()>,
 }
 
 impl Store {
@@ -168,7 +171,7 @@ impl Store {
         // What came due while nobody was there takes effect before the first read.
         writer.tick();
         let writer = WriterThread::start(writer, published.clone(), options.clone())?;
-        Ok(Self { inner: Arc::new(Inner { published, options, writer }) })
+        Ok(Self { inner: Arc::new(Inner { published, options, writer, turn: Mutex::new(()) }) })
     }
 
     fn scene(&self) -> Arc<Scene> {

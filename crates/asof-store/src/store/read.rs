@@ -5,12 +5,14 @@ use std::io::Write;
 use asof_time::{Sequence, Timestamp};
 
 use super::{BackupSummary, Store, VerifyReport};
+use crate::blast::{self, Bounds};
 use crate::codec::keys;
 use crate::codec::rows::Place;
 use crate::view::{diff, log};
 use crate::{
-    AsOf, Cap, Commit, ControlRecord, Cursor, DiffPage, FeedPage, Key, LogPage, LogRange, Pin,
-    Result, SpaceInfo, SpaceName, SpaceUsage, Token, View, backup, feed, held, usage, verify,
+    AsOf, BadCommit, Blast, Cap, Commit, ControlRecord, Cursor, DiffPage, Error, ErrorKind,
+    FeedPage, Key, LogPage, LogRange, Pin, Result, SpaceInfo, SpaceName, SpaceUsage, Token, View,
+    backup, feed, held, usage, verify,
 };
 
 impl Store {
@@ -32,12 +34,12 @@ impl Store {
     pub fn diff(
         &self,
         space: &SpaceName,
-        from: Timestamp,
-        to: Timestamp,
+        from: impl Into<AsOf>,
+        to: impl Into<AsOf>,
         after: Option<&Key>,
         limit: usize,
     ) -> Result<DiffPage> {
-        diff::diff(&self.inner.published, space, from, to, after, limit)
+        diff::diff(&self.inner.published, space, from.into(), to.into(), after, limit)
     }
 
     /// Commits that took effect, oldest first, up to latest.
@@ -49,6 +51,16 @@ impl Store {
         let closed = self.inner.published.closed();
         let scene = self.scene();
         log::log(&scene, scene.state.latest(closed), range)
+    }
+
+    /// As [`log`](Self::log), up to closed: for operators, who look at what a cap holds back.
+    ///
+    /// # Errors
+    ///
+    /// As [`log`](Self::log).
+    pub fn log_beyond_cap(&self, range: &LogRange) -> Result<LogPage> {
+        let closed = self.inner.published.closed();
+        log::log(&self.scene(), closed, range)
     }
 
     /// Commits that are still to take effect, soonest first.
@@ -145,6 +157,38 @@ impl Store {
     /// The cap, where there is one.
     pub fn cap(&self) -> Option<Cap> {
         self.scene().state.cap.clone()
+    }
+
+    /// What answers differently at `to` than at `from`, whichever is the later one.
+    ///
+    /// # Errors
+    ///
+    /// `NotYetClosed`; `BelowFloor` where the log between them is no longer whole.
+    pub fn blast(&self, from: Timestamp, to: Timestamp) -> Result<Blast> {
+        self.blast_within(from, to, Bounds::DEFAULT)
+    }
+
+    /// As [`blast`](Self::blast), with bounds of the caller's own.
+    pub(crate) fn blast_within(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        bounds: Bounds,
+    ) -> Result<Blast> {
+        let closed = self.inner.published.closed();
+        let (scene, later) = (self.scene(), from.max(to));
+        if later > closed {
+            return Err(Error::new(
+                ErrorKind::NotYetClosed { closed },
+                format!("{later} is above closed, {closed}"),
+            ));
+        }
+        blast::between(&scene, from, to, bounds)
+    }
+
+    /// The commits that are marked bad, by id.
+    pub fn bad_commits(&self) -> Vec<BadCommit> {
+        self.scene().state.bad.values().cloned().collect()
     }
 
     /// The live pins, by name.

@@ -135,33 +135,6 @@ impl Store {
         self.run_or_try(dry_run, move |stage| stage.set_retention(&name, retention, by))
     }
 
-    /// Sets the cap; nothing above `at` is read until it is cleared.
-    ///
-    /// # Errors
-    ///
-    /// `NotYetClosed` where `at` is above closed, `BelowFloor` where it is below the floor,
-    /// `Invalid` where no reason is given.
-    pub fn set_cap(&self, at: Timestamp, by: Actor, dry_run: DryRun) -> Result<StoreTime> {
-        let by = by.checked()?;
-        self.run_or_try(dry_run, move |stage| {
-            stage.set_cap(at, by)?;
-            Ok(stage.time())
-        })
-    }
-
-    /// Clears the cap.
-    ///
-    /// # Errors
-    ///
-    /// `Conflict` where there is none.
-    pub fn clear_cap(&self, by: Actor, dry_run: DryRun) -> Result<StoreTime> {
-        let by = by.checked()?;
-        self.run_or_try(dry_run, move |stage| {
-            stage.clear_cap(by)?;
-            Ok(stage.time())
-        })
-    }
-
     /// Creates or renews a pin.
     ///
     /// # Errors

@@ -2,8 +2,6 @@
 
 use core::ops::ControlFlow;
 
-use asof_time::Timestamp;
-
 use super::walk::{Seen, Walk};
 use super::{AsOf, DiffEntry, DiffPage, View, WithValues, check_limit};
 use crate::codec::keys::{self, VersionsOf};
@@ -16,17 +14,18 @@ const PAGE_KEYS_LOOKED_AT: usize = 100_000;
 pub(crate) fn diff(
     published: &Published,
     space: &SpaceName,
-    from: Timestamp,
-    to: Timestamp,
+    from: AsOf,
+    to: AsOf,
     after: Option<&Key>,
     limit: usize,
 ) -> Result<DiffPage> {
     check_limit(limit)?;
+    let earlier = View::open(published, from)?;
+    let later = View::open(published, to)?;
+    let (from, to) = (earlier.as_of, later.as_of);
     if to < from {
         return Err(Error::invalid(format!("to={to} is before from={from}")));
     }
-    let earlier = View::open(published, AsOf::At(from))?;
-    let later = View::open(published, AsOf::At(to))?;
     earlier.ground(space)?;
     let ground = later.ground(space)?;
     let start = match after {

@@ -27,9 +27,18 @@ pub enum AsOf {
     Latest,
     /// This moment, at or below latest.
     At(Timestamp),
+    /// This moment, at or below closed, capped or not: for operators, who look at what a cap holds
+    /// back. The answer is a fact like any other.
+    Beyond(Timestamp),
     /// This moment, closed or not and capped or not, with the commits that are pending now.
     /// Such answers may still change and carry no validity.
     Preview(Timestamp),
+}
+
+impl From<Timestamp> for AsOf {
+    fn from(at: Timestamp) -> Self {
+        Self::At(at)
+    }
 }
 
 /// The store at one moment. Everything read through one view is read at the same timestamp.
@@ -56,7 +65,12 @@ impl View {
         let (as_of, certainty) = match as_of {
             AsOf::Latest => (scene.state.latest(closed), Certainty::Closed),
             AsOf::At(at) => {
-                check_moment(at, closed, &scene.state)?;
+                check_closed(at, closed)?;
+                check_cap(at, &scene.state)?;
+                (at, Certainty::Closed)
+            }
+            AsOf::Beyond(at) => {
+                check_closed(at, closed)?;
                 (at, Certainty::Closed)
             }
             AsOf::Preview(at) => (at, Certainty::Preview),
@@ -173,14 +187,15 @@ pub(crate) struct Ground {
     readable: Readable,
 }
 
-/// Refuses a moment that is not closed or above the cap.
-pub(crate) fn check_moment(at: Timestamp, closed: Timestamp, state: &State) -> Result<()> {
-    if at > closed {
-        return Err(Error::new(
-            ErrorKind::NotYetClosed { closed },
-            format!("as_of {at} is above closed, {closed}"),
-        ));
+fn check_closed(at: Timestamp, closed: Timestamp) -> Result<()> {
+    if at <= closed {
+        return Ok(());
     }
+    let message = format!("as_of {at} is above closed, {closed}");
+    Err(Error::new(ErrorKind::NotYetClosed { closed }, message))
+}
+
+fn check_cap(at: Timestamp, state: &State) -> Result<()> {
     match &state.cap {
         Some(cap) if at > cap.at => Err(Error::new(
             ErrorKind::AboveCap { cap: cap.at },

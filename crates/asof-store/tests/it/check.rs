@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use asof_store::{
-    AsOf, Content, ContentHash, Cursor, ErrorKind, HistoryRange, Key, LogRange, ScanRange,
-    SpaceName, WithValues,
+    AsOf, Content, ContentHash, Cursor, ErrorKind, Extent, Glance, HistoryRange, Key, LogRange,
+    ScanRange, SpaceBlast, SpaceName, WithValues,
 };
 use asof_time::{End, Timestamp, Validity};
 
 use crate::oracle::{At, Place};
 use crate::record::Question;
-use crate::run::Run;
+use crate::run::{Run, assert_kind};
 
 impl Run {
     /// Asks a few random questions of every kind.
@@ -30,8 +30,52 @@ impl Run {
             self.check_history(&space, &key, at);
             self.check_diff(&space, at);
         }
+        self.check_blast();
         self.check_log();
         self.check_pending();
+    }
+
+    /// What answers differently between two moments, counted key by key.
+    fn check_blast(&mut self) {
+        let closed = self.world.closed();
+        let (from, to) = (self.moment().min(closed), self.moment().min(closed));
+        let found = self.world.store.blast(from, to);
+        let floor = self.world.store.time().floor;
+        if from.min(to) < floor {
+            return assert_kind(found, "BelowFloor");
+        }
+        let found = found.expect("both are closed and kept");
+        assert_eq!((found.from, found.to, found.extent), (from, to, Extent::Whole));
+        let live = self.oracle.spaces.iter().filter(|(_, space)| !space.importing);
+        let mut wanted = Vec::new();
+        for (space, _) in live {
+            let mut of_space =
+                SpaceBlast { space: space.clone(), keys: 0, bytes_before: 0, bytes_after: 0 };
+            for key in self.oracle.keys(space) {
+                let held =
+                    |at| self.oracle.at(space, &key, at).value().map(|(_, bytes)| bytes.clone());
+                let (before, after) = (held(from), held(to));
+                if before != after {
+                    of_space.keys += 1;
+                    of_space.bytes_before += before.map_or(0, |bytes| bytes.len() as u64);
+                    of_space.bytes_after += after.map_or(0, |bytes| bytes.len() as u64);
+                }
+            }
+            if of_space.keys > 0 {
+                wanted.push(of_space);
+            }
+        }
+        assert_eq!(found.spaces, wanted, "{from:?} -> {to:?}");
+        assert_eq!(found.keys, wanted.iter().map(|space| space.keys).sum::<u64>());
+        for change in &found.sample {
+            let held = |at| self.oracle.at(&change.space, &change.key, at);
+            let hash = |at: At| at.value().map(|(_, bytes)| ContentHash::of(bytes));
+            let seen = |glance: &Option<Glance>| glance.as_ref().map(|g| g.content.hash);
+            assert_eq!(seen(&change.before), hash(held(from)));
+            assert_eq!(seen(&change.after), hash(held(to)));
+        }
+        let shown = found.sample.len() as u64;
+        assert!(shown == found.keys || shown >= 5, "some of each space are shown");
     }
 
     pub(crate) fn verify(&self) {

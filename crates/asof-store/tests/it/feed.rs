@@ -130,7 +130,11 @@ fn a_snapshot_and_the_feed_after_it_have_no_gap() {
         for _ in 0..40 {
             run.step();
         }
-        let _ = run.world.store.clear_cap(actor("over"), asof_store::DryRun::No);
+        let _ = run.world.store.clear_cap(
+            asof_store::ClearCap::default(),
+            actor("over"),
+            asof_store::DryRun::No,
+        );
         let mut cursor = Cursor::after_snapshot(t, control);
         loop {
             let page = run.world.store.feed(cursor, None, 3).expect("above the floor");

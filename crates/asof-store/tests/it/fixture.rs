@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use asof_env::testing::{ManualClock, SimDisk};
 use asof_store::{
-    AsOf, Backfill, CommitRequest, Cursor, DryRun, Health, HistoryRange, IdempotencyKey, LogRange,
-    PinRequest, Retention, Role, Scope, Store, Token, TokenHash,
+    AsOf, Backfill, ClearCap, CommitRequest, Cursor, DryRun, Health, HistoryRange, IdempotencyKey,
+    LogRange, PinRequest, Retention, Role, Scope, Store, Token, TokenHash,
 };
 use asof_time::Timestamp;
 
@@ -160,7 +160,7 @@ fn a_store_of_format_1_opens_and_tells_the_same() {
     let receipt = world.store.commit(now(vec![put("prices", "apple", "new")])).unwrap();
     assert!(receipt.effective > world.store.cap().unwrap().at);
     world.pass(Duration::from_hours(25));
-    world.store.clear_cap(actor("over"), DryRun::No).unwrap();
+    world.store.clear_cap(ClearCap::default(), actor("over"), DryRun::No).unwrap();
     let view = world.store.view(AsOf::Latest).unwrap();
     let read = view.get(&space("prices"), &key("apple")).unwrap();
     assert_eq!(&read.value.unwrap().bytes[..], b"tomorrow");

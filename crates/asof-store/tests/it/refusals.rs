@@ -7,9 +7,9 @@ use std::time::Duration;
 use asof_env::storage::{DiskFile, OsFile, WhenMissing};
 use asof_store::engine::{Batch, Durability, Engine as _, RedbEngine, RedbOptions};
 use asof_store::{
-    Actor, AsOf, Backfill, CommitRequest, ContentType, Cursor, DryRun, ErrorKind, HistoryRange,
-    IdempotencyKey, Key, LogRange, Op, Options, PinRequest, Retention, ScanRange, SpaceName, Store,
-    Value, WithValues,
+    Actor, AsOf, Backfill, ClearCap, CommitRequest, ContentType, Cursor, DryRun, ErrorKind,
+    HistoryRange, IdempotencyKey, Key, LogRange, Op, Options, PinRequest, Retention, ScanRange,
+    SpaceName, Store, Value, WithValues,
 };
 use asof_time::{Timestamp, limits};
 
@@ -135,7 +135,7 @@ fn control_has_limits() {
     let by = || actor("a reason");
     refused(&world, "Invalid", |store| store.set_cap(at(1), Actor::default(), DryRun::No));
     refused(&world, "NotYetClosed", |store| store.set_cap(ahead, by(), DryRun::No));
-    refused(&world, "Conflict", |store| store.clear_cap(by(), DryRun::No));
+    refused(&world, "Conflict", |store| store.clear_cap(ClearCap::default(), by(), DryRun::No));
     refused(&world, "NotFound", |store| store.release_pin("no", by(), DryRun::No));
     refused(&world, "NotFound", |store| store.revoke_token("no", by()));
     let pin = PinRequest {
@@ -175,7 +175,7 @@ fn a_dry_run_changes_nothing_and_says_what_would_be() {
     world.pass(10 * SECOND);
     let (time, sequence) = (world.store.time(), world.store.control_sequence());
     let trial = world.store.set_cap(at(START), actor("what if"), DryRun::Yes).unwrap();
-    assert_eq!(trial.latest, at(START));
+    assert_eq!(trial.after.latest, at(START));
     let keep = Retention::KeepFor(SECOND);
     let floor = world.store.set_retention(&space("s"), keep, actor("what if"), DryRun::Yes);
     assert_eq!(floor.unwrap(), time.closed.saturating_sub(SECOND));

@@ -1,9 +1,11 @@
 //! `asof diff`
 
 use asof_api::body::{ContentBody, DiffEntryBody};
+use asof_client::DiffQuery;
 use asof_time::Timestamp;
 use clap::Args;
 
+use super::cap::cap;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::human;
@@ -25,6 +27,9 @@ pub(crate) struct Diff {
     from: Timestamp,
     /// The second moment
     to: Timestamp,
+    /// Look at what the cap holds back; takes an operator
+    #[arg(long)]
+    above_cap: bool,
 }
 
 impl Diff {
@@ -37,17 +42,23 @@ impl Diff {
             ("BEFORE", Align::Right),
             ("AFTER", Align::Right),
         ]);
-        let mut after: Option<String> = None;
+        let mut query = DiffQuery {
+            from: self.from,
+            to: self.to,
+            after: None,
+            limit: None,
+            cap: cap(self.above_cap),
+        };
         let mut count = 0_u64;
         loop {
-            let page = client.diff(&self.space, self.from, self.to, after.as_deref(), None)?;
+            let page = client.diff(&self.space, &query)?;
             count += page.entries.len() as u64;
             for entry in &page.entries {
                 show_entry(out, &mut table, entry)?;
             }
             out.page(&mut table)?;
             match page.next {
-                Some(next) => after = Some(next),
+                Some(next) => query.after = Some(next),
                 None => break,
             }
         }

@@ -7,6 +7,7 @@ use asof_time::Timestamp;
 use clap::Args;
 use serde::Serialize;
 
+use super::cap::cap;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::human;
@@ -37,6 +38,9 @@ pub(crate) struct Get {
     /// Look at a moment to come, with the commits that are pending now
     #[arg(long, requires = "as_of")]
     preview: bool,
+    /// Look at what the cap holds back; takes an operator
+    #[arg(long, conflicts_with = "preview")]
+    above_cap: bool,
 }
 
 /// A value as JSON.
@@ -72,6 +76,7 @@ impl Get {
         let at = ReadAt {
             as_of: self.as_of,
             preview: if self.preview { Preview::Yes } else { Preview::No },
+            cap: cap(self.above_cap),
             ..ReadAt::LATEST
         };
         let answer = context.client()?.get(&self.space, &self.key, at)?;

@@ -11,6 +11,7 @@ use asof_env::{Clock, SystemClock};
 use asof_time::Timestamp;
 use clap::Args;
 
+use super::cap::cap;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::human;
@@ -40,6 +41,9 @@ pub(crate) struct Log {
     /// Show what is scheduled and still to take effect
     #[arg(long, conflicts_with = "follow")]
     pending: bool,
+    /// Show what the cap holds back too; takes an operator
+    #[arg(long, conflicts_with = "follow")]
+    above_cap: bool,
     /// Wait for what is to come; from now on unless --after says otherwise
     #[arg(long, short)]
     follow: bool,
@@ -100,6 +104,7 @@ impl Log {
             after: self.after.map(|after| after.cursor(0)),
             spaces: self.space,
             limit: None,
+            cap: cap(self.above_cap),
         };
         loop {
             let page =

@@ -8,6 +8,7 @@ use asof_time::limits::PAGE_ENTRIES_DEFAULT;
 use clap::Args;
 use serde::Serialize;
 
+use super::cap::cap;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -33,6 +34,9 @@ pub(crate) struct Ls {
     /// The moment; latest where left out
     #[arg(long, env = "ASOF_AS_OF", value_name = "T")]
     as_of: Option<Timestamp>,
+    /// Look at what the cap holds back; takes an operator
+    #[arg(long)]
+    above_cap: bool,
     /// At most this many keys; all where left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -59,7 +63,8 @@ impl Ls {
             ("UNTIL", Align::Left),
             ("HASH", Align::Left),
         ]);
-        let mut at = self.as_of.map_or(ReadAt::LATEST, ReadAt::at);
+        let cap = cap(self.above_cap);
+        let mut at = ReadAt { as_of: self.as_of, cap, ..ReadAt::LATEST };
         let mut query = KeysQuery { prefix: self.prefix, ..KeysQuery::default() };
         let mut left = self.limit.unwrap_or(u64::MAX);
         loop {
@@ -67,7 +72,7 @@ impl Ls {
             query.limit = Some(page_max);
             let page = client.keys(&self.space, &query, at)?;
             // The pages after the first show the moment of the first.
-            at = ReadAt::at(page.as_of.0);
+            at = ReadAt { cap, ..ReadAt::at(page.as_of.0) };
             left = left.saturating_sub(page.entries.len() as u64);
             for entry in &page.entries {
                 show_entry(out, &mut table, entry)?;

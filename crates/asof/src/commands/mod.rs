@@ -3,6 +3,7 @@
 pub(crate) mod amend;
 pub(crate) mod audit;
 pub(crate) mod backup;
+pub(crate) mod bad;
 pub(crate) mod cancel;
 pub(crate) mod cap;
 pub(crate) mod commit;
@@ -23,6 +24,7 @@ pub(crate) mod pin;
 pub(crate) mod put;
 pub(crate) mod release;
 pub(crate) mod restore;
+pub(crate) mod revert;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod space;
@@ -60,6 +62,8 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Demo(command) => command.run(context),
         Command::Time(command) => command.run(context),
         Command::Cap(command) => command.run(context),
+        Command::Bad(command) => command.run(context),
+        Command::Revert(command) => command.run(context),
         Command::Pin(command) => command.run(context),
         Command::Release(command) => command.run(context),
         Command::Token(command) => command.run(context),

@@ -1,7 +1,7 @@
 //! Where a git import into a live space goes on.
 
 use asof_api::{Cursor, ErrorName};
-use asof_client::{Client, CommitsQuery};
+use asof_client::{Cap, Client, CommitsQuery};
 use asof_time::Timestamp;
 
 use super::git::{GitSource, Imported};
@@ -89,6 +89,7 @@ fn check_nothing_after(space: &str, last: Timestamp, client: &Client) -> Result<
         after: Some(Cursor::after_snapshot(last, 0)),
         spaces: vec![space.to_owned()],
         limit: None,
+        cap: Cap::Obey,
     };
     loop {
         let page = match client.commits(&query) {

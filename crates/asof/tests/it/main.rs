@@ -11,6 +11,7 @@ mod export;
 mod harness;
 mod help;
 mod import;
+mod incident;
 mod operate;
 mod origin;
 mod outages;

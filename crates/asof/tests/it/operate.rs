@@ -1,6 +1,6 @@
 //! Operating a store.
 
-use crate::harness::{Store, asof, both_ways, run};
+use crate::harness::{Server, Store, asof, both_ways, run};
 
 #[test]
 fn time_has_five_members() {
@@ -24,7 +24,8 @@ fn a_cap_rolls_readers_back_and_lets_them_go() {
         let at = good[0]["effective"].to_string();
         store.ok(&["put", "s", "k", "--value", "bad"]);
         let dry = store.ok(&["cap", "set", &at, "--reason", "bad", "--dry-run"]);
-        assert!(dry.text().starts_with("dry run: "), "{dry:?}");
+        assert!(dry.text().starts_with("dry run, nothing is done: cap "), "{}", dry.text());
+        assert!(dry.text().contains("1 key answers differently"), "{}", dry.text());
         assert_eq!(store.ok(&["get", "s", "k"]).out, b"bad");
         store.ok(&["cap", "set", &at, "--reason", "bad"]);
         assert_eq!(store.ok(&["get", "s", "k"]).out, b"good");
@@ -37,6 +38,98 @@ fn a_cap_rolls_readers_back_and_lets_them_go() {
         let last = audit.last().unwrap();
         assert_eq!((&last["action"], &last["by"]), (&"cap-cleared".into(), &"Ada".into()));
     });
+}
+
+#[test]
+fn an_incident_ends_by_mark_revert_and_clear() {
+    both_ways(|store| {
+        let good = store.json(&["put", "s", "k", "--value", "good"]);
+        let at = good[0]["effective"].to_string();
+        store.ok(&["put", "s", "gone", "--value", "new"]);
+        let bad = store.json(&["put", "s", "k", "--value", "bad"])[0]["id"].to_string();
+        let set = ["cap", "set", &at, "--reason", "bad", "--expires", "1h"];
+        let done = store.ok(&set);
+        let shown = done.text().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let wanted = ["~", "s", "k", "bad", "good"];
+        assert!(shown.into_iter().any(|line| line == wanted), "{}", done.text());
+        assert!(done.err.contains("asof cap clear"), "{}", done.err);
+        let again = store.run(&[&set[..], &["--json"]].concat());
+        assert_eq!((again.code, &again.problem()["name"]), (3, &"Conflict".into()));
+        assert!(store.ok(&["cap", "show"]).text().contains(", until "));
+        let earlier = format!("{}", at.parse::<u64>().unwrap() - 1);
+        let moved = ["cap", "set", &earlier, "--reason", "earlier", "--replace", &at];
+        let moved = store.json(&moved);
+        assert_eq!(moved[0]["after"]["cap"].to_string(), earlier);
+
+        let refused = store.run(&["get", "s", "k", "--as-of", &at]);
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert_eq!(store.ok(&["get", "s", "k", "--above-cap"]).out, b"bad");
+        let held_back = store.json(&["diff", "s", &at, &after(store), "--above-cap"]);
+        assert_eq!(held_back.len(), 2);
+        let all = store.json(&["log", "--above-cap"]).len();
+        assert!(all > store.json(&["log"]).len());
+        assert_eq!(store.json(&["ls", "s", "--above-cap"]).len(), 2);
+
+        store.ok(&["bad", "mark", &bad, "--reason", "wrong"]);
+        assert_eq!(store.json(&["bad", "list"])[0]["commit"].to_string(), bad);
+        let held = store.run(&["cap", "clear", "--reason", "over"]);
+        assert_eq!(held.code, 3);
+        assert!(held.err.contains("marked bad by Ada (wrong)"), "{}", held.err);
+
+        store.ok(&["put", "s", "k", "--value", "later"]);
+        let revert = ["revert", &bad, "--reason", "wrong"];
+        let conflict = store.run(&revert);
+        assert_eq!(conflict.code, 3);
+        assert!(conflict.text().contains("s/k"), "{}", conflict.text());
+        assert!(conflict.err.contains("--restore SPACE/KEY"), "{}", conflict.err);
+        let dry = store.ok(&[&revert[..], &["--dry-run"]].concat());
+        assert!(dry.text().contains("1 key was written again since"), "{}", dry.text());
+        let done = store.ok(&[&revert[..], &["--restore", "s/k"]].concat());
+        assert!(done.text().contains("1 key put back"), "{}", done.text());
+        let again = store.ok(&revert);
+        assert!(again.text().starts_with("nothing to put back"), "{}", again.text());
+
+        store.ok(&["cap", "clear", "--reason", "over"]);
+        assert_eq!(store.ok(&["get", "s", "k"]).out, b"good");
+        store.ok(&["bad", "unmark", &bad, "--reason", "over"]);
+        assert!(store.json(&["bad", "list"]).is_empty());
+        let range = format!("{at}..{}", after(store));
+        let back = store.json(&["revert", &range, "--reason", "all of it"]);
+        assert_eq!((&back[0]["keys"], &back[0]["unchanged"]), (&1.into(), &1.into()));
+        assert_eq!(store.run(&["get", "s", "gone"]).code, 1);
+
+        let history = store.json(&["cap", "history"]);
+        let actions: Vec<_> = history.iter().map(|record| record["action"].clone()).collect();
+        assert_eq!(actions, ["cap-set", "cap-set", "cap-cleared"]);
+        assert!(store.ok(&["cap", "history"]).text().contains("keys answer differently"));
+    });
+}
+
+/// Closed, as the command line takes it.
+fn after(store: &Store) -> String {
+    let time = store.ok(&["time", "--json"]).object();
+    time.get("closed").unwrap().to_string()
+}
+
+#[test]
+fn many_keys_take_a_second_word() {
+    let store = Store::in_folder();
+    let config = store.beside("asof.toml");
+    std::fs::write(&config, "[guard]\nconfirm_above_keys = 1\n").unwrap();
+    let server = Server::start_with(&store.data(), &["--config", &config]);
+    let on = |line: &[&str]| run(asof(&[line, &["--server", &server.url]].concat()), b"");
+    let before = on(&["put", "s", "a", "--value", "1", "--json"]).object()["effective"].to_string();
+    for key in ["b", "c"] {
+        on(&["put", "s", key, "--value", "1"]);
+    }
+    let set = ["cap", "set", &before, "--reason", "wrong"];
+    let dry = on(&[&set[..], &["--dry-run"]].concat());
+    assert!(dry.err.contains("--confirm 2-keys"), "{dry:?}");
+    let refused = on(&set);
+    assert_eq!(refused.code, 3);
+    assert!(refused.err.contains("hint: ") && refused.err.contains("--confirm 2-keys"));
+    let done = on(&[&set[..], &["--confirm", "2-keys"]].concat());
+    assert_eq!(done.code, 0, "{done:?}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use asof_store::{
-    Amendment, Backfill, CommitRequest, DryRun, IdempotencyKey, PinRequest, Result, Retention,
-    Store,
+    Amendment, Backfill, ClearCap, CommitRequest, Confirm, Conflicts, DryRun, Effective,
+    IdempotencyKey, PinRequest, Result, Retention, Revert, RevertTarget, SetCap, Store,
 };
 use asof_time::{Sequence, Timestamp};
 
@@ -32,6 +32,18 @@ fn backfill(n: u64) -> Backfill {
         author: "history".into(),
         message: format!("history {n}"),
         writes: vec![(key(&format!("h{}", n % 3)), put("x", "x", &n.to_string()).op)],
+    }
+}
+
+fn taking_back(number: u64) -> Revert {
+    Revert {
+        target: RevertTarget::Commit(id(number)),
+        space: None,
+        effective: Effective::Now,
+        conflicts: Conflicts::Refuse,
+        keep: Vec::new(),
+        restore: Vec::new(),
+        confirm: Confirm::default(),
     }
 }
 
@@ -80,7 +92,24 @@ pub(super) fn work() -> Vec<Step> {
         step(move |store| store.set_cap(store.time().closed, by(), DryRun::No)),
         pin("job", Duration::from_hours(1)),
         pin("brief", Duration::from_millis(250)),
-        step(move |store| store.clear_cap(by(), DryRun::No)),
+        step(move |store| store.mark_bad(id(3), by())),
+        step(move |store| {
+            let at = store.cap().map_or(Timestamp::MIN, |cap| cap.at);
+            let request = SetCap { replaces: Some(at), ttl: Some(SECOND), ..at.into() };
+            store.set_cap(request, by(), DryRun::No)
+        }),
+        step(move |store| store.revert(&taking_back(4), by(), DryRun::No)),
+        step(move |store| store.unmark_bad(id(3), by())),
+        step(move |store| store.mark_bad(id(4), by())),
+        step(move |store| store.clear_cap(ClearCap::default(), by(), DryRun::No)),
+        // It lapses by itself, in a tick.
+        step(move |store| {
+            let request = SetCap { ttl: Some(SECOND / 4), ..store.time().closed.into() };
+            store.set_cap(request, by(), DryRun::No)
+        }),
+        step(Store::tick),
+        step(Store::tick),
+        step(Store::tick),
         commit(now(vec![delete("a", "k"), delete("a", "never"), put("c", "k", "3")])),
         step(move |store| store.release_pin("job", by(), DryRun::No)),
         step(move |store| {

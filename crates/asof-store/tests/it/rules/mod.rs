@@ -7,6 +7,7 @@ mod commit;
 mod house;
 mod import;
 mod keep;
+mod operate;
 mod pending;
 mod publish;
 pub(crate) mod release;

@@ -1,6 +1,6 @@
 //! Cap, pins, retention and the clock.
 
-use asof_store::{DryRun, PinRequest, Retention};
+use asof_store::{ClearCap, DryRun, PinRequest, Retention};
 use asof_time::Timestamp;
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ impl Run {
     pub(super) fn cap(&mut self) {
         let time = self.world.store.time();
         if time.cap.is_some() || self.dice.one_in(3) {
-            let outcome = self.world.store.clear_cap(actor("over"), DryRun::No);
+            let outcome =
+                self.world.store.clear_cap(ClearCap::default(), actor("over"), DryRun::No);
             match time.cap {
                 None => assert_kind(outcome, "Conflict"),
-                Some(_) => assert_eq!(outcome.expect("cleared").cap, None),
+                Some(_) => assert_eq!(outcome.expect("cleared").after.cap, None),
             }
             return;
         }
@@ -25,7 +26,7 @@ impl Run {
         } else if at < time.floor {
             assert_kind(outcome, "BelowFloor");
         } else {
-            assert_eq!(outcome.expect("set").cap, Some(at));
+            assert_eq!(outcome.expect("set").after.cap, Some(at));
         }
     }
 

@@ -4,6 +4,7 @@ mod commit;
 mod control;
 mod import;
 mod pending;
+mod revert;
 
 use asof_env::testing::ManualClock;
 use asof_store::{
@@ -77,7 +78,7 @@ impl Run {
 
     /// One random operation.
     pub(crate) fn step(&mut self) {
-        match self.dice.below(40) {
+        match self.dice.below(42) {
             0..=13 => self.commit(),
             14..=16 => self.repeat(),
             17..=18 => self.amend(),
@@ -89,6 +90,7 @@ impl Run {
             28..=29 => self.pin(),
             30..=31 => self.retain(),
             32 => self.step_clock_back(),
+            33..=34 => self.revert(),
             _ => {
                 let span = match self.dice.below(3) {
                     0 => Duration::from_micros(self.dice.below(3)),

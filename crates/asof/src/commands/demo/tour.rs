@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use asof_client::{Client, ReadAt};
+use asof_client::{Cap, Client, DiffQuery, ReadAt};
 use asof_time::Timestamp;
 use clap::Parser;
 
@@ -76,7 +76,9 @@ fn find(source: &GitSource, space: &str, client: &Client) -> Result<Option<Chang
         };
         let before = moment(client, space, &older.to_string())?;
         let after = moment(client, space, &newer.to_string())?;
-        let entries = client.diff(space, before, after, None, Some(100))?.entries;
+        let query =
+            DiffQuery { from: before, to: after, after: None, limit: Some(100), cap: Cap::Obey };
+        let entries = client.diff(space, &query)?.entries;
         for entry in entries {
             let Some(content) = &entry.before else {
                 continue;

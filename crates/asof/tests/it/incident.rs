@@ -1,0 +1,433 @@
+//! An incident from its beginning to its end, with load on two layers of services behind an edge: a
+//! bad commit, the cap, everything as it was with no call of a service, revert, clear. Every page
+//! that any client saw in between is held against what was true at its moment.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use asof_env::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+use crate::harness::{Ran, Server, asof, run};
+
+/// Items on sale. The first half is what the bad commit spoils; the others are written all along.
+const ITEMS: usize = 20;
+const SPOILT: usize = ITEMS / 2;
+
+const CLIENTS: usize = 3;
+
+/// A request and its answer, as text; `None` where there is none.
+fn ask(address: &str, head: &str, body: &str) -> Option<(String, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+    let length = body.len();
+    let request = format!("{head}connection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.to_owned(), body.to_owned()))
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}
+
+/// Calls another service, or a store, by a path; its answer where it gives one.
+type Call<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// What a service makes of an item.
+type Answer = fn(&str, Call<'_>) -> Option<String>;
+
+/// Commits by when they took effect: what was written to which items.
+type Written = BTreeMap<u64, (Vec<usize>, String)>;
+
+/// A service: counts how often it is executed, and calls others with the context it was given.
+#[derive(Clone, Default)]
+struct Service {
+    executions: Arc<AtomicU64>,
+    egress: Arc<OnceLock<String>>,
+}
+
+impl Service {
+    /// Serves what `answer` makes of an item; it calls others by their paths.
+    fn start(&self, answer: Answer) -> String {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        let service = self.clone();
+        std::thread::spawn(move || {
+            for stream in socket.incoming() {
+                let service = service.clone();
+                std::thread::spawn(move || service.serve(stream.unwrap(), answer));
+            }
+        });
+        address
+    }
+
+    fn serve(&self, mut stream: TcpStream, answer: Answer) -> Option<()> {
+        let lines = BufReader::new(stream.try_clone().ok()?).lines();
+        let head: Vec<String> =
+            lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let item = head.first()?.split(' ').nth(1)?.rsplit('/').next()?.to_owned();
+        let context = header(&head.join("\n"), "asof-context").unwrap_or_default().to_owned();
+        self.executions.fetch_add(1, Ordering::SeqCst);
+        let call = |path: &str| {
+            let egress = self.egress.get()?;
+            let head =
+                format!("GET {path} HTTP/1.1\r\nhost: {egress}\r\nasof-context: {context}\r\n");
+            let (head, body) = ask(egress, &head, "")?;
+            head.contains(" 200 ").then_some(body)
+        };
+        let (status, body) = match answer(&item, &call) {
+            Some(body) => ("200 OK", body),
+            None => ("502 Bad Gateway", String::new()),
+        };
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close");
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).ok()
+    }
+}
+
+/// The lower layer: the price of an item.
+fn price(item: &str, call: Call<'_>) -> Option<String> {
+    call(&format!("/-/main/v1/spaces/prices/keys/{item}"))
+}
+
+/// The upper layer: a page of the price, from the other service, and of the name.
+fn page(item: &str, call: Call<'_>) -> Option<String> {
+    let price = call(&format!("/-/prices/price/{item}"))?;
+    let name = call(&format!("/-/main/v1/spaces/names/keys/{item}"))?;
+    Some(format!("{price} {name}"))
+}
+
+/// What a client saw: an item, the moment that the answer says it is of, price and name.
+struct Seen {
+    item: usize,
+    begun: Duration,
+    ended: Duration,
+    as_of: u64,
+    price: String,
+    name: String,
+}
+
+/// What all threads share.
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    /// Whether the writer writes.
+    writing: AtomicBool,
+    seen: Mutex<Vec<Seen>>,
+    /// Answers that were none: when they were asked for, when they came, and what they said.
+    failures: Mutex<Vec<(Duration, Duration, String)>>,
+    written: Mutex<Written>,
+}
+
+fn since_start() -> Duration {
+    SystemClock.boot().since(asof_env::BootTime::new(Duration::ZERO))
+}
+
+fn micros(moment: &str) -> u64 {
+    moment.parse::<asof_time::Timestamp>().unwrap().as_micros()
+}
+
+/// One who reads page after page.
+fn read(ingress: String, shared: Arc<Shared>, first: usize) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut item = first;
+        while !shared.stop.load(Ordering::SeqCst) {
+            item = (item + 7) % ITEMS;
+            let begun = since_start();
+            let head = format!("GET /page/{item} HTTP/1.1\r\nhost: shop.example\r\n");
+            match ask(&ingress, &head, "") {
+                Some((head, body)) if head.contains(" 200 ") => {
+                    let (price, name) = body.split_once(' ').unwrap();
+                    let (price, name) = (price.to_owned(), name.to_owned());
+                    let as_of = micros(header(&head, "as-of").unwrap());
+                    let ended = since_start();
+                    let seen = Seen { item, begun, ended, as_of, price, name };
+                    shared.seen.lock().unwrap().push(seen);
+                }
+                other => {
+                    let failure = (begun, since_start(), format!("{item}: {other:?}"));
+                    shared.failures.lock().unwrap().push(failure);
+                }
+            }
+            SystemClock.sleep(Duration::from_millis(2));
+        }
+    })
+}
+
+/// The store, the edge and the load.
+struct System {
+    store: Server,
+    shared: Arc<Shared>,
+    services: [Service; 2],
+    threads: Vec<JoinHandle<()>>,
+    _edge: Edge,
+    _folder: tempfile::TempDir,
+}
+
+struct Edge(Child);
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl System {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        let store = Server::start(&folder.path().join("data"));
+        // Written before the edge is there, so that there is no moment without it.
+        let everything: Vec<usize> = (0..ITEMS).collect();
+        let (_, effective) = commit(&store.url, &everything, "good");
+        let shared = Arc::new(Shared::default());
+        shared.written.lock().unwrap().insert(effective, (everything, "good".to_owned()));
+        let services = [Service::default(), Service::default()];
+        let [pages, prices] = &services;
+        let config = folder.path().join("edge.toml");
+        let route = "mode = 'on'\nobserved_min = 0\ntrust = true\nshadow = 0.0\n";
+        let text = format!(
+            "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n[stores.main]\nurl = '{}'\n\
+             [[ingress.rules]]\nservice = 'pages'\n\
+             [services.pages]\nupstreams = ['http://{}']\negress = '127.0.0.1:0'\n\
+             [[services.pages.routes]]\npath = '/page/{{item}}'\n{route}\
+             [services.prices]\nupstreams = ['http://{}']\negress = '127.0.0.1:0'\n\
+             [[services.prices.routes]]\npath = '/price/{{item}}'\n{route}",
+            store.url,
+            pages.start(page),
+            prices.start(price),
+        );
+        std::fs::write(&config, text).unwrap();
+        let mut edge = asof(&["edge", "--log", "off", "--config", config.to_str().unwrap()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(edge.stdout.take().unwrap()).lines();
+        let mut after = |mark: &str| {
+            let line = lines.next().unwrap().unwrap();
+            line.split_once(mark).unwrap_or_else(|| panic!("{line}")).1.to_owned()
+        };
+        let (ingress, admin) = (after("listens on http://"), after("admin on http://"));
+        pages.egress.set(after("pages calls others through http://")).unwrap();
+        prices.egress.set(after("prices calls others through http://")).unwrap();
+        std::thread::spawn(move || lines.for_each(drop));
+        let system = Self {
+            store,
+            shared: Arc::clone(&shared),
+            services,
+            threads: Vec::new(),
+            _edge: Edge(edge),
+            _folder: folder,
+        };
+        let ready = format!("GET /readyz HTTP/1.1\r\nhost: {admin}\r\n");
+        system.until("the edge hears of the store", || {
+            ask(&admin, &ready, "").is_some_and(|(head, _)| head.contains(" 200 "))
+        });
+        let mut threads: Vec<_> =
+            (0..CLIENTS).map(|n| read(ingress.clone(), Arc::clone(&shared), n)).collect();
+        threads.push(system.write_on());
+        Self { threads, ..system }
+    }
+
+    /// Writes the same text as price and name of items; returns the commit's id.
+    fn commit(&self, items: Vec<usize>, text: &str) -> u64 {
+        let (id, effective) = commit(&self.store.url, &items, text);
+        self.shared.written.lock().unwrap().insert(effective, (items, text.to_owned()));
+        id
+    }
+
+    /// Writes the items that are not spoilt, one after the other, while that is wanted.
+    fn write_on(&self) -> JoinHandle<()> {
+        let (shared, url) = (Arc::clone(&self.shared), self.store.url.clone());
+        std::thread::spawn(move || {
+            let mut n = 0;
+            while !shared.stop.load(Ordering::SeqCst) {
+                SystemClock.sleep(Duration::from_millis(20));
+                if !shared.writing.load(Ordering::SeqCst) {
+                    continue;
+                }
+                n += 1;
+                let (items, text) = (vec![SPOILT + n % SPOILT], format!("news-{n}"));
+                // What was not acknowledged by the time it is seen would be taken for wrong.
+                let mut written = shared.written.lock().unwrap();
+                let (_, effective) = commit(&url, &items, &text);
+                written.insert(effective, (items, text));
+            }
+        })
+    }
+
+    /// Runs a command of an operator.
+    fn operate(&self, line: &[&str]) -> Ran {
+        run(asof(&[line, &["--server", &self.store.url]].concat()), b"")
+    }
+
+    fn operated(&self, line: &[&str]) -> Value {
+        let ran = self.operate(&[line, &["--json"]].concat());
+        assert_eq!(ran.code, 0, "{line:?}: {ran:?}");
+        ran.object()
+    }
+
+    /// Waits for what must come to pass.
+    #[track_caller]
+    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        for _ in 0..3_000 {
+            if holds() {
+                return;
+            }
+            SystemClock.sleep(Duration::from_millis(10));
+        }
+        let failures = self.shared.failures.lock().unwrap();
+        panic!("{what}: not within a long time; what failed: {failures:#?}");
+    }
+
+    /// Waits until every item was seen, in answers to requests that begin from now on, as `holds`
+    /// wants it.
+    #[track_caller]
+    fn until_all_pages(&self, what: &str, holds: impl Fn(&Seen) -> bool) {
+        let now = since_start();
+        self.until(what, || {
+            let seen = self.shared.seen.lock().unwrap();
+            let news = seen.iter().rev().take_while(|seen| seen.begun >= now);
+            let items: std::collections::BTreeSet<usize> =
+                news.filter(|seen| holds(seen)).map(|seen| seen.item).collect();
+            items.len() == ITEMS
+        });
+    }
+
+    fn executions(&self) -> u64 {
+        self.services.iter().map(|service| service.executions.load(Ordering::SeqCst)).sum()
+    }
+
+    /// Ends the load and hands out what was seen.
+    fn stop(mut self) -> (Vec<Seen>, Written) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        for thread in self.threads.drain(..) {
+            thread.join().unwrap();
+        }
+        let seen = core::mem::take(&mut *self.shared.seen.lock().unwrap());
+        let written = core::mem::take(&mut *self.shared.written.lock().unwrap());
+        (seen, written)
+    }
+}
+
+/// Commits; returns the id, and when it took effect.
+fn commit(store: &str, items: &[usize], text: &str) -> (u64, u64) {
+    let writes = items.iter().flat_map(|item| {
+        ["prices", "names"]
+            .map(|space| json!({ "space": space, "key": item.to_string(), "value_text": text }))
+    });
+    let body = json!({ "writes": writes.collect::<Vec<_>>() }).to_string();
+    let address = store.strip_prefix("http://").unwrap();
+    let head = format!("POST /v1/commits HTTP/1.1\r\nhost: {address}\r\n");
+    let (head, body) = ask(address, &head, &body).unwrap();
+    assert!(head.contains(" 200 "), "{head}\n{body}");
+    let receipt: Value = serde_json::from_str(&body).unwrap();
+    let number = |name| receipt.get(name).and_then(Value::as_u64).unwrap();
+    (number("id"), number("effective"))
+}
+
+#[test]
+fn an_incident_ends_with_no_inconsistent_page_and_no_call_of_a_service() {
+    let system = System::start();
+    let shared = Arc::clone(&system.shared);
+    // Load, and writes; then a moment at which all pages are known.
+    system.shared.writing.store(true, Ordering::SeqCst);
+    system.until_all_pages("pages are served", |_| true);
+    system.shared.writing.store(false, Ordering::SeqCst);
+    let last = *shared.written.lock().unwrap().last_key_value().unwrap().0;
+    system.until_all_pages("all pages are of after the last write", |seen| seen.as_of >= last);
+    let good = system.operated(&["time"])["closed"].as_u64().unwrap();
+
+    let bad = system.commit((0..SPOILT).collect(), "bad").to_string();
+    system.shared.writing.store(true, Ordering::SeqCst);
+    let spoilt = |seen: &Seen| seen.item >= SPOILT || seen.price == "bad";
+    system.until_all_pages("clients see the bad pages", spoilt);
+
+    // The cap: what it touches, then everything as it was.
+    let at = good.to_string();
+    let set = ["cap", "set", &at, "--reason", "prices are wrong"];
+    let trial = system.operated(&[&set[..], &["--dry-run"]].concat());
+    let touched = trial["blast"]["keys"].as_u64().unwrap();
+    assert!(touched >= 2 * SPOILT as u64, "{trial}");
+    let setting = since_start();
+    let done = system.operated(&set);
+    assert_eq!(done["after"]["latest"], good);
+    system.until_all_pages("all pages are of the cap", |seen| seen.as_of == good);
+    // What was under way when the cap came has ended by then.
+    system.until_all_pages("all pages are of the cap", |seen| seen.as_of == good);
+    let (capped, before) = (since_start(), system.executions());
+    system.until_all_pages("again", |seen| seen.as_of == good);
+
+    system.operated(&["bad", "mark", &bad, "--reason", "prices are wrong"]);
+    let refused = system.operate(&["cap", "clear", "--reason", "too early"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    // The revert is written under the cap; nobody reads it yet. Its effect is noted before anybody
+    // can.
+    let reverted = system.operated(&["revert", &bad, "--reason", "prices are wrong"]);
+    assert_eq!((&reverted["keys"], &reverted["conflicts"]), (&(2 * SPOILT).into(), &0.into()));
+    let effective = reverted["receipt"]["effective"].as_u64().unwrap();
+    let put_back = ((0..SPOILT).collect(), "good".to_owned());
+    shared.written.lock().unwrap().insert(effective, put_back);
+    system.until_all_pages("still of the cap", |seen| seen.as_of == good);
+    assert_eq!(system.executions(), before, "all of it was held: no service was called");
+
+    let lifted = since_start();
+    let cleared = system.operated(&["cap", "clear", "--reason", "prices are put back"]);
+    assert!(cleared["after"]["cap"].is_null());
+    system.until_all_pages("readers go on", |seen| seen.as_of > effective);
+    judge(system, &Times { good, setting, capped, lifted, effective });
+}
+
+/// When the operator did what.
+struct Times {
+    /// Where the cap was.
+    good: u64,
+    /// Before the cap was set, after all clients were held at it, before it was cleared.
+    setting: Duration,
+    capped: Duration,
+    lifted: Duration,
+    /// When the revert took effect.
+    effective: u64,
+}
+
+/// Holds every page against what was true at its moment, and each moment against what the
+/// operator had said by then.
+fn judge(system: System, times: &Times) {
+    let Times { good, setting, capped, lifted, effective } = *times;
+    let shared = Arc::clone(&system.shared);
+    let (seen, written) = system.stop();
+    // A request whose moment was taken before the cap came, and whose read of the store came
+    // after it, is refused: the store reads nothing above the cap.
+    for (begun, ended, failure) in shared.failures.lock().unwrap().iter() {
+        assert!(*ended >= setting && *begun <= capped, "{failure}");
+    }
+    let mut bad_pages = 0;
+    for seen in &seen {
+        let Seen { item, begun, ended, as_of, price, name } = seen;
+        assert_eq!(price, name, "page {item} at {as_of} is of one moment in all layers");
+        let known = written.range(..=as_of).rev();
+        let of_item = known.map(|(_, write)| write).find(|(items, _)| items.contains(item));
+        let (_, text) = of_item.unwrap_or_else(|| panic!("nothing was written before {as_of}"));
+        assert_eq!(price, text, "page {item} at {as_of}");
+        bad_pages += u64::from(price == "bad");
+        if *begun >= capped && *ended < lifted {
+            assert_eq!(*as_of, good, "page {item}: every client is held at the cap");
+        }
+        if *begun >= capped {
+            assert!(*as_of == good || *as_of >= effective, "page {item}: nobody saw {as_of} again");
+            assert_ne!(price, "bad", "page {item} at {as_of}");
+        }
+    }
+    assert!(bad_pages > 0, "the incident was one");
+}
