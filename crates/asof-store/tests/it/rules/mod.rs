@@ -10,3 +10,4 @@ mod keep;
 mod operate;
 mod pending;
 mod publish;
+pub(crate) mod release;
