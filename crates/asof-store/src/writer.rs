@@ -296,14 +296,14 @@ impl Writer {
         let now = self.options.clock.boot();
         let due = self.collector.is_none() && now >= self.collect_next;
         let lapsed = self.state.pins.values().any(|pin| pin.expires <= clock);
-        let closed = self.sequencer.closed();
-        let arrived = self.state.releases.values().any(|release| release.arrives_by(closed));
         let cap_ends = self.state.cap.as_ref().and_then(|cap| cap.expires);
         let cap_is_over = cap_ends.is_some_and(|ends| ends <= clock);
         let cap_lapsed = cap_is_over && now >= self.cap_next;
         if !cap_is_over && self.cap_alarm.take().is_some() {
             self.tell_health();
         }
+        let closed = self.sequencer.closed();
+        let arrived = self.state.releases.values().any(|release| release.arrives_by(closed));
         if !due && !lapsed && !cap_lapsed && !arrived && self.collector.is_none() {
             return Ok(());
         }

@@ -63,6 +63,12 @@ pub const PINS_MAX: usize = 10_000;
 /// Longest life of a pin before it must be renewed.
 pub const PIN_TTL_MAX: Duration = Duration::from_hours(366 * 24);
 
+/// Longest life of a cap that ends by itself: one that is forgotten for longer is no incident.
+pub const CAP_TTL_MAX: Duration = Duration::from_hours(366 * 24);
+
+/// Most commits marked bad at a time: each is looked at whenever something becomes visible again.
+pub const BAD_COMMITS_MAX: usize = 1_000;
+
 /// Longest name of a release, in bytes.
 pub const RELEASE_NAME_BYTES_MAX: usize = 128;
 
@@ -72,11 +78,6 @@ pub const RELEASES_MAX: usize = 10_000;
 
 /// Most events of one release before it must be cancelled and planned anew.
 pub const RELEASE_EVENTS_MAX: usize = 100;
-/// Longest life of a cap that ends by itself: one that is forgotten for longer is no incident.
-pub const CAP_TTL_MAX: Duration = Duration::from_hours(366 * 24);
-
-/// Most commits marked bad at a time: each is looked at whenever something becomes visible again.
-pub const BAD_COMMITS_MAX: usize = 1_000;
 
 /// How far ahead a commit may be scheduled, unless configured otherwise.
 pub const SCHEDULE_LIMIT_DEFAULT: Duration = Duration::from_hours(400 * 24);
