@@ -11,3 +11,4 @@ mod operate;
 mod pending;
 mod publish;
 pub(crate) mod release;
+mod revert;
