@@ -20,6 +20,7 @@ use crate::body::Body;
 use crate::config::{Mode, ServiceName};
 use crate::engine::{self, Answer, Call, Origin};
 use crate::headers;
+use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 impl Inner {
@@ -47,7 +48,7 @@ impl Inner {
             }
         };
         let (asked, uri) = (call.request.headers(), call.request.uri());
-        let root = match self.gather(&plan, known.as_ref(), asked, uri, &who).await {
+        let mut root = match self.gather(&plan, known.as_ref(), asked, uri, &who).await {
             Gathered::Root(root) => root,
             // A route that is off has nothing to do with stores, and so not with their loss.
             Gathered::Refused(problem)
@@ -65,7 +66,22 @@ impl Inner {
         let secure = plan.tls_terminated_elsewhere
             || matches!(call.origin, Origin::Client { tls: true, .. });
         let mut answer = match bypass(known.as_ref(), &call.request, &who) {
-            Ok(known) => self.cached(&root, known, named, call).await,
+            Ok(known) => {
+                let (parts, body) = call.request.into_parts();
+                let body = match bounded(body, plan.limits.body_bytes).await {
+                    Ok(body) => body,
+                    Err(problem) => return refused(&problem),
+                };
+                let asked = Whole { parts, body, known, named, depth: call.depth };
+                let answer = self.cached(&root, &asked).await;
+                match self.below_the_cap(&root, &asked, &who).await {
+                    Some(lower) => {
+                        root = lower;
+                        self.cached(&root, &asked).await
+                    }
+                    None => answer,
+                }
+            }
             Err(why) => self.bypassed(&root, &name, call, why).await,
         };
         if self.is_restored(&root) {
@@ -102,18 +118,32 @@ impl Inner {
         root.epochs.iter().any(|(name, known)| epoch(name.as_str()) != Some(*known))
     }
 
-    async fn cached(
-        self: &Arc<Self>,
+    /// The root of the same request once more, where a cap came in between and the stores refused
+    /// what they had been asked below it. Nobody but the edge chose that moment.
+    async fn below_the_cap(
+        &self,
         root: &Arc<Root>,
-        known: &Arc<Known>,
-        named: Named,
-        call: Call,
-    ) -> Answer {
-        let (parts, body) = call.request.into_parts();
-        let body = match bounded(body, root.plan.limits.body_bytes).await {
-            Ok(body) => body,
-            Err(problem) => return refused(&problem),
-        };
+        asked: &Whole<'_>,
+        who: &Identity,
+    ) -> Option<Arc<Root>> {
+        let store = root.overtaken_in.get()?;
+        if root.choice == Choice::Asked || !asked.parts.method.is_safe() {
+            return None;
+        }
+        // The store knows of its cap before the edge does.
+        let mut views = self.stores.get(store.as_str())?.view.subscribe();
+        let lower = views.wait_for(|view| view.is_some_and(|view| view.latest() < root.at));
+        // Where it is not heard of, or is gone again, the latest moment is as good.
+        drop(tokio::time::timeout(limits::SESSION_WAIT, lower).await);
+        let Whole { parts, known, .. } = asked;
+        match self.gather(&root.plan, Some(known), &parts.headers, &parts.uri, who).await {
+            Gathered::Root(root) => Some(root),
+            Gathered::Pass | Gathered::Refused(_) => None,
+        }
+    }
+
+    async fn cached(self: &Arc<Self>, root: &Arc<Root>, asked: &Whole<'_>) -> Answer {
+        let Whole { parts, body, known, named, depth } = asked;
         let release = match self.release(root, &known.route.service).await {
             Ok(release) => release,
             Err(problem) => return refused(&problem),
@@ -124,8 +154,9 @@ impl Inner {
         };
         validities.push(release.validity);
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
-        let asked = canonical::call(known, method, uri, headers, state, release.text, body);
-        let served = self.serve(root, asked, None, call.depth).await;
+        let body = body.clone();
+        let call = canonical::call(known, method, uri, headers, state, release.text, body);
+        let served = self.serve(root, call, None, *depth).await;
         // What the client is told holds only while its settings and the release are what they are.
         let validity = validities.into_iter().fold(
             served.fact.as_ref().ok().map(|fact| fact.validity),
@@ -135,7 +166,7 @@ impl Inner {
         let is_problem = served.content().is_none();
         let mut response = reply::outward(root, &parts.method, &parts.headers, served, validity);
         if !is_problem {
-            named::describe(known, named, root, validity.is_some(), response.headers_mut());
+            named::describe(known, *named, root, validity.is_some(), response.headers_mut());
         }
         Answer { response, outcome: engine::Outcome(outcome.as_str()) }
     }
@@ -181,6 +212,15 @@ impl Inner {
             Err(error) => Answer::problem(&error.problem(), engine::Outcome::UPSTREAM_FAILED),
         }
     }
+}
+
+/// A request that the engine answers, read whole.
+struct Whole<'r> {
+    parts: http::request::Parts,
+    body: Bytes,
+    known: &'r Arc<Known>,
+    named: Named,
+    depth: u32,
 }
 
 /// The route that answers, or why none does.
