@@ -105,6 +105,16 @@ impl BareReader {
         }))
     }
 
+    /// Looks at all rows of `[from, to)`: how many bytes they have.
+    pub(crate) fn scan(&self, from: &[u8], to: &[u8]) -> Result<usize> {
+        let mut bytes = 0;
+        for row in self.rows.range::<&[u8]>(from..to)? {
+            let (key, value) = row?;
+            bytes += black_box(key.value()).len() + black_box(value.value()).len();
+        }
+        Ok(bytes)
+    }
+
     /// The bytes of that value.
     pub(crate) fn value(&self, from: &[u8]) -> Result<Option<Vec<u8>>> {
         let found = self.rows.range::<&[u8]>(from..)?.next().transpose()?;

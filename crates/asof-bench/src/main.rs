@@ -6,6 +6,7 @@
 
 mod bare;
 mod cache;
+mod cap;
 mod client;
 mod commit;
 mod data;
@@ -62,6 +63,8 @@ enum What {
     Point,
     /// Point reads by depth of history.
     Depth,
+    /// The dry run of a cap beside a bare scan of the log and one seek a key.
+    Cap,
     /// Durable commits beside bare redb: one writer, and 64.
     Commit,
     /// Import of a file of history.
@@ -189,6 +192,11 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         } else {
             point::by_depth(report, 100_000, &[100, 1_000, 10_000, 100_000], effort)?;
         }
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Cap) {
+        let (keys, rounds) = if quick { (10_000, 3) } else { (1_000_000, 5) };
+        cap::run(report, keys, rounds)?;
         tell(report, arguments, told)?;
     }
     if all || matches!(arguments.what, What::Cache) {

@@ -31,7 +31,7 @@ pub enum DryRun {
 }
 
 impl DryRun {
-    fn on(self, target: Target) -> Target {
+    pub(crate) fn on(self, target: Target) -> Target {
         target.flag("dry_run", self == Self::Yes)
     }
 }

@@ -12,6 +12,7 @@ mod follow;
 mod http_transport;
 mod path;
 mod reads;
+mod releases;
 mod tls;
 mod transport;
 mod writes;
@@ -25,6 +26,7 @@ pub use error::{Error, Origin, Result};
 pub use follow::{Follow, HEARTBEAT, HEARTBEATS_LATE_MAX, Pause};
 pub use http_transport::HttpTransport;
 pub use reads::{Answer, Cap, DiffQuery, Found, HistoryQuery, KeysQuery, Preview, ReadAt, Values};
+pub use releases::Later;
 pub use tls::Trust;
 pub use transport::{
     Body, Request, Response, SILENCE_MAX_DEFAULT, Transport, TransportError, TransportErrorKind,

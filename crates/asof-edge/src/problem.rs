@@ -57,6 +57,8 @@ kinds! {
     BelowFloor = GONE, "The moment is no longer kept";
     /// An operator keeps the system below the moment.
     AboveCap = CONFLICT, "The moment is above the cap";
+    /// The URL names a fact of another timeline, or of another configuration: drop it.
+    WrongEpoch = CONFLICT, "The request is of another epoch";
     /// More is asked than can be done: ask again later.
     Overloaded = SERVICE_UNAVAILABLE, "More is asked than can be done";
     /// It cannot be done now: ask again later.

@@ -38,6 +38,13 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         | Action::CommitCancelled
         | Action::CommitMarkedBad
         | Action::CommitUnmarkedBad
-        | Action::CommitReverted => false,
+        | Action::CommitReverted
+        | Action::ReleasePlanned
+        | Action::ReleaseAmended
+        | Action::ReleaseApproved
+        | Action::ReleaseScheduled
+        | Action::ReleaseLive
+        | Action::ReleaseCancelled
+        | Action::ReleaseRolledBack => false,
     }
 }

@@ -329,4 +329,18 @@ control_actions! {
     CommitUnmarkedBad = 19, "commit-unmarked-bad";
     /// What commits had changed was put back.
     CommitReverted = 20, "commit-reverted";
+    /// A release was planned.
+    ReleasePlanned = 40, "release-planned";
+    /// A release was amended.
+    ReleaseAmended = 41, "release-amended";
+    /// A release was approved by a second operator.
+    ReleaseApproved = 42, "release-approved";
+    /// A release was scheduled.
+    ReleaseScheduled = 43, "release-scheduled";
+    /// The time of a release has come.
+    ReleaseLive = 44, "release-live";
+    /// A release was cancelled.
+    ReleaseCancelled = 45, "release-cancelled";
+    /// A release was rolled back.
+    ReleaseRolledBack = 46, "release-rolled-back";
 }

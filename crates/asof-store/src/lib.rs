@@ -24,6 +24,7 @@ mod options;
 mod prepare;
 mod publish;
 mod readable;
+mod release;
 mod restore;
 mod revert;
 mod sequencer;
@@ -50,6 +51,10 @@ pub use error::{Error, ErrorKind, Result};
 pub use feed::{Cursor, FeedItem, FeedPage};
 pub use name::{Key, SpaceName};
 pub use options::Options;
+pub use release::{
+    Approval, Approving, Cancelled, Draft, Keys, Later, Live, Operator, Plan, PlannedWrite,
+    Release, ReleaseAmendment, ReleaseEvent, ReleaseRequest, ReleaseState, RolledBack, Scheduled,
+};
 pub use revert::{Conflicts, Revert, RevertConflict, RevertOutcome, RevertTarget};
 pub use space::{ImportProgress, Retention, SpaceInfo, SpaceState, SpaceUsage};
 pub use store::{BackupSummary, DryRun, Health, ImportReceipt, Store, StoreTime, VerifyReport};

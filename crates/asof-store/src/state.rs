@@ -1,4 +1,4 @@
-//! What the store knows besides versions and log: spaces, cap, pins, tokens.
+//! What the store knows besides versions and log: spaces, cap, pins, tokens, releases.
 //!
 //! Small, held in memory whole, immutable once published. The writer changes a copy of it and
 //! publishes that together with the snapshot it belongs to, so that a reader never sees a floor
@@ -12,11 +12,12 @@ use asof_time::{Epoch, Sequence, Timestamp};
 
 use crate::codec::LAYOUT_VERSION;
 use crate::codec::keys::{self, SpaceId};
+use crate::codec::releases;
 use crate::codec::rows::{self, Identity, SpaceRecord};
 use crate::engine::{Direction, Snapshot};
 use crate::{
-    BadCommit, Cap, Error, ErrorKind, Pin, Result, SpaceInfo, SpaceName, SpaceState, StoreTime,
-    Token,
+    BadCommit, Cap, Error, ErrorKind, Pin, Release, Result, SpaceInfo, SpaceName, SpaceState,
+    StoreTime, Token,
 };
 
 pub(crate) const IDENTITY: &str = "identity";
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) bad: BTreeMap<Sequence, BadCommit>,
     pub(crate) pins: BTreeMap<String, Pin>,
     pub(crate) tokens: BTreeMap<String, Token>,
+    pub(crate) releases: BTreeMap<String, Arc<Release>>,
     pub(crate) control_sequence: u64,
     /// The log below this moment is no longer whole.
     pub(crate) log_floor: Timestamp,
@@ -61,6 +63,7 @@ impl State {
             bad: BTreeMap::new(),
             pins: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            releases: BTreeMap::new(),
             control_sequence: 0,
             log_floor: Timestamp::MIN,
             floor: Timestamp::MIN,
@@ -145,6 +148,12 @@ impl State {
         pinned.into_iter().chain(capped).min().unwrap_or(Timestamp::MAX)
     }
 
+    /// The release that the pending commit `id` is.
+    pub(crate) fn release_of(&self, id: Sequence) -> Option<&Release> {
+        let mut releases = self.releases.values();
+        releases.find(|release| release.scheduled_commit() == Some(id)).map(Arc::as_ref)
+    }
+
     /// Reads all of it from a store; `None` where the store is empty.
     pub(crate) fn load(snapshot: &dyn Snapshot) -> Result<Option<Found>> {
         let Some(identity) = get(snapshot, &keys::meta(IDENTITY))? else {
@@ -176,6 +185,11 @@ impl State {
         each(snapshot, keys::TOKEN, &mut |_, row| {
             let token = rows::decode_token(row)?;
             state.tokens.insert(token.name.clone(), token);
+            Ok(())
+        })?;
+        each(snapshot, keys::RELEASE, &mut |_, row| {
+            let release = releases::decode(row)?;
+            state.releases.insert(release.name.clone(), Arc::new(release));
             Ok(())
         })?;
         state.cap =

@@ -5,6 +5,7 @@ use core::fmt::Display;
 use asof_time::{Sequence, Timestamp};
 
 use crate::codec::keys::{self, SpaceId, VersionRow, VersionsOf};
+use crate::codec::releases;
 use crate::codec::rows::{self, LogRecord, Outcome, Place, VersionValue};
 use crate::publish::Scene;
 use crate::state::{each, get};
@@ -36,6 +37,8 @@ pub(crate) fn verify(scene: &Scene, progress: &mut dyn FnMut(u64)) -> Result<Ver
         }
         Err(Error::corrupt(format!("control record {} follows {}", record.sequence, expected - 1)))
     })?;
+    check.kind(keys::RELEASE, Check::release)?;
+    check.kind(keys::PLANNED, Check::planned)?;
     // Spaces, pins, tokens and meta were decoded when the store was opened.
     Ok(check.report)
 }
@@ -106,6 +109,34 @@ impl Check<'_> {
         let name = self.scene.state.name_of(id)?;
         let (_, record) = self.scene.state.known_space(name)?;
         Ok((name.clone(), record.floor))
+    }
+
+    fn release(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
+        let release = releases::decode(row)?;
+        if keys::release(&release.name) != key {
+            return Err(Error::corrupt("the release has another name than its row"));
+        }
+        let planned = get(self.scene.rows.as_ref(), &keys::planned(&release.name))?;
+        let planned = planned.ok_or_else(|| Error::corrupt("the release has no planned writes"))?;
+        if releases::decode_planned(&planned)?.len() as u64 != release.plan.writes {
+            return Err(Error::corrupt("the release does not have as many writes as it says"));
+        }
+        match release.scheduled_commit() {
+            None => Ok(()),
+            Some(commit) => {
+                let at = rows::encode_moment(release.plan.at);
+                self.points_here(&keys::sequence(commit), &at, "its commit")
+            }
+        }
+    }
+
+    fn planned(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
+        releases::decode_planned(row)?;
+        let name = String::from_utf8_lossy(key.get(1..).unwrap_or_default());
+        if self.scene.state.releases.contains_key(name.as_ref()) {
+            return Ok(());
+        }
+        Err(Error::corrupt("planned writes of no release"))
     }
 
     fn log(&mut self, key: &[u8], row: &[u8]) -> Result<()> {

@@ -302,7 +302,9 @@ impl Writer {
         if !cap_is_over && self.cap_alarm.take().is_some() {
             self.tell_health();
         }
-        if !due && !lapsed && !cap_lapsed && self.collector.is_none() {
+        let closed = self.sequencer.closed();
+        let arrived = self.state.releases.values().any(|release| release.arrives_by(closed));
+        if !due && !lapsed && !cap_lapsed && !arrived && self.collector.is_none() {
             return Ok(());
         }
         let (base, options) = (self.published.snapshot(), self.options.clone());
@@ -310,6 +312,9 @@ impl Writer {
             Stage::new(base.as_ref(), self.state.clone(), self.sequencer, clock, &options);
         if lapsed {
             stage.expire_pins();
+        }
+        if arrived {
+            stage.note_live_releases();
         }
         let mut held_by = Vec::new();
         if cap_lapsed {

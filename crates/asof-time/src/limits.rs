@@ -69,6 +69,16 @@ pub const CAP_TTL_MAX: Duration = Duration::from_hours(366 * 24);
 /// Most commits marked bad at a time: each is looked at whenever something becomes visible again.
 pub const BAD_COMMITS_MAX: usize = 1_000;
 
+/// Longest name of a release, in bytes.
+pub const RELEASE_NAME_BYTES_MAX: usize = 128;
+
+/// Most releases, past ones too: their names and what happened to them are in memory. One a day
+/// for 27 years.
+pub const RELEASES_MAX: usize = 10_000;
+
+/// Most events of one release before it must be cancelled and planned anew.
+pub const RELEASE_EVENTS_MAX: usize = 100;
+
 /// How far ahead a commit may be scheduled, unless configured otherwise.
 pub const SCHEDULE_LIMIT_DEFAULT: Duration = Duration::from_hours(400 * 24);
 

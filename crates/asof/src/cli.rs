@@ -8,8 +8,9 @@ use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, bad::BadCommand, cancel::Cancel, cap::CapCommand,
     commit::Commit, completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge,
     explain::Explain, export::Export, get::Get, history::History, import::ImportCommand, log::Log,
-    ls::Ls, origin::OriginCommand, pin::PinCommand, put::Put, restore::Restore, revert::Revert,
-    run::Run, serve::Serve, space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
+    ls::Ls, origin::OriginCommand, pin::PinCommand, put::Put, release::ReleaseCommand,
+    restore::Restore, revert::Revert, run::Run, serve::Serve, space::SpaceCommand, time::Time,
+    token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Revert(Revert),
     #[command(subcommand)]
     Pin(PinCommand),
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     #[command(subcommand)]
     Token(TokenCommand),
     #[command(subcommand)]

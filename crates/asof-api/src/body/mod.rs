@@ -8,6 +8,7 @@ mod control;
 mod feed;
 mod operate;
 mod read;
+mod release;
 mod space;
 mod validity;
 
@@ -28,6 +29,10 @@ pub use operate::{
 pub use read::{
     ContentBody, DiffBody, DiffEntryBody, EntryBody, HistoryBody, HistoryVersionBody, KeyBody,
     ReadBody, ReadEntryBody, ReadRequest, ScanBody, TimeBody,
+};
+pub use release::{
+    ReleaseAmendRequest, ReleaseBody, ReleaseDetailBody, ReleaseEventBody, ReleaseListBody,
+    ReleaseOutcome, ReleaseRequest, ReleaseStateName,
 };
 pub use space::{
     All, ImportBody, ImportLine, ImportProgressBody, ImportWriteBody, RetentionBody,

@@ -5,6 +5,7 @@
 
 mod control;
 mod param;
+mod release;
 mod table;
 
 pub use param::{Param, ParamKind, Place};
@@ -196,6 +197,14 @@ route_ids! {
     Pins = "pins",
     CreatePin = "create-pin",
     ReleasePin = "release-pin",
+    Releases = "releases",
+    Release = "release",
+    PlanRelease = "plan-release",
+    AmendRelease = "amend-release",
+    ApproveRelease = "approve-release",
+    ScheduleRelease = "schedule-release",
+    CancelRelease = "cancel-release",
+    RollBackRelease = "roll-back-release",
     Tokens = "tokens",
     CreateToken = "create-token",
     RevokeToken = "revoke-token",

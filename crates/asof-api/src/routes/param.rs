@@ -143,6 +143,12 @@ pub(super) const CAP_AT: Param = query(
 pub(super) const AFTER_NUMBER: Param =
     query("after", ParamKind::Count, "Only records after the one with this number");
 
+pub(super) const KEEP_LATER: Param = query(
+    "keep_later",
+    ParamKind::Flag,
+    "Keys that were written after the release keep that, and the others are rolled back; else \
+     nothing is",
+);
 pub(super) const HELD: Param = query(
     "held",
     ParamKind::Flag,

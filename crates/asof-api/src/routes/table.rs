@@ -13,6 +13,10 @@ use super::param::{
     H_REASON, H_TOKEN, HEARTBEAT, HISTORY_FROM, LIMIT, PENDING, PREFIX, PREVIEW, SPACES, VALUES,
     WAIT, WAIT_FOR,
 };
+use super::release::{
+    AMEND_RELEASE, APPROVE_RELEASE, CANCEL_RELEASE, PLAN_RELEASE, RELEASE, RELEASES,
+    ROLL_BACK_RELEASE, SCHEDULE_RELEASE,
+};
 use super::{BodyLimit, Needs, Payload, Route, RouteId, Verb, schema};
 use crate::ErrorName::{
     AboveCap, Absent, BelowFloor, Conflict, Corrupt, Erased, InThePast, NotFound, NotYetClosed,
@@ -86,6 +90,14 @@ pub const ROUTES: &[Route] = &[
     PINS,
     CREATE_PIN,
     RELEASE_PIN,
+    RELEASES,
+    RELEASE,
+    PLAN_RELEASE,
+    AMEND_RELEASE,
+    APPROVE_RELEASE,
+    SCHEDULE_RELEASE,
+    CANCEL_RELEASE,
+    ROLL_BACK_RELEASE,
     TOKENS,
     CREATE_TOKEN,
     REVOKE_TOKEN,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use asof_api::headers as wire;
-use asof_cache::{Bypass, Outcome, Unstorable};
+use asof_cache::{self as cache, Bypass, Outcome, Unstorable};
 use asof_time::Validity;
 use bytes::Bytes;
 use http::request::Parts;
@@ -12,9 +12,11 @@ use http_body_util::{BodyExt, Limited};
 
 use super::auth::{self, Identity};
 use super::moment::Choice;
+use super::named::{self, Named};
 use super::releases::Release;
 use super::root::{Gathered, Root, States};
 use super::routes::Known;
+use super::serve::Served;
 use super::session::{self, Transport};
 use super::soon::Soon;
 use super::{Inner, canonical, reply, service};
@@ -22,6 +24,7 @@ use crate::body::Body;
 use crate::config::{Mode, ServiceName};
 use crate::engine::{self, Answer, Call, Origin};
 use crate::headers;
+use crate::limits;
 use crate::problem::{Problem, ProblemKind};
 
 impl Inner {
@@ -37,6 +40,10 @@ impl Inner {
         let routes = self.routes.load_full();
         let (method, path) = (call.request.method(), call.request.uri().path());
         let known = routes.find(name.as_str(), method, path).cloned();
+        let named = match named::take(&mut call.request, known.as_ref().map(|known| &known.route)) {
+            Ok(named) => named,
+            Err(problem) => return Soon::now(refused(&problem)),
+        };
         self.identify(&mut call).then(move |who| {
             let path = call.request.uri().path();
             let let_in = who.and_then(|who| {
@@ -44,7 +51,7 @@ impl Inner {
                 Ok(who)
             });
             match let_in {
-                Ok(who) => self.let_in(call, name, known, who),
+                Ok(who) => self.let_in(call, name, known, named, who),
                 Err(denied) => {
                     self.metrics.denials.inc();
                     Soon::now(answer(denied.answer(), engine::Outcome::REFUSED.0))
@@ -59,6 +66,7 @@ impl Inner {
         call: Call,
         name: ServiceName,
         known: Option<Arc<Known>>,
+        named: Named,
         who: Identity,
     ) -> Soon<'_, Answer> {
         let (asked, uri) = (call.request.headers(), call.request.uri());
@@ -76,15 +84,18 @@ impl Inner {
                     return Soon::later(self.without(call, Bypass::StoreAway));
                 }
             };
-            let transport = Transport::of(&call);
-            let (tree, whom) = (Arc::clone(&root), name.clone());
+            if let Err(problem) = named::check(named, &root) {
+                return Soon::now(refused(&problem));
+            }
+            let (transport, whom) = (Transport::of(&call), name.clone());
             let answer = match bypass(known.as_ref(), &call.request, &who) {
-                Ok(known) => self.cached(root, Arc::clone(known), call),
-                Err(why) => {
-                    Soon::later(async move { self.bypassed(&root, &name, call, why).await })
-                }
+                Ok(known) => self.cached(root, Arc::clone(known), named, who, call),
+                Err(why) => Soon::later(async move {
+                    let answer = self.bypassed(&root, &name, call, why).await;
+                    (root, answer)
+                }),
             };
-            answer.then(move |answer| Soon::now(self.sent(&tree, &whom, transport, answer)))
+            answer.then(move |(root, answer)| Soon::now(self.sent(&root, &whom, transport, answer)))
         })
     }
 
@@ -115,22 +126,66 @@ impl Inner {
         root.epochs.iter().any(|(name, known)| epoch(name.as_str()) != Some(*known))
     }
 
+    /// The answer to a request that may be cached, and the root that it was made below.
     fn cached(
         self: &Arc<Self>,
         root: Arc<Root>,
         known: Arc<Known>,
+        named: Named,
+        who: Identity,
         call: Call,
-    ) -> Soon<'_, Answer> {
+    ) -> Soon<'_, (Arc<Root>, Answer)> {
         let (parts, body) = call.request.into_parts();
         let depth = call.depth;
-        bounded(body, root.plan.limits.body_bytes).then(move |body| match body {
-            Err(problem) => Soon::now(refused(&problem)),
-            Ok(body) => self.resolved(&root, &known).then(move |resolved| match resolved {
-                Err(problem) => Soon::now(refused(&problem)),
-                Ok((release, states)) => {
-                    self.asked(root, &known, parts, body, depth, release, states)
+        bounded(body, root.plan.limits.body_bytes).then(move |body| {
+            let body = match body {
+                Ok(body) => body,
+                Err(problem) => return Soon::now((root, refused(&problem))),
+            };
+            let asked = Whole { parts, body, known, named, depth };
+            self.served(&root, asked).then(move |(asked, found)| {
+                if root.overtaken_in.get().is_none() {
+                    let answer = asked.answered(&root, found);
+                    return Soon::now((root, answer));
                 }
-            }),
+                Soon::later(async move {
+                    let Some(lower) = self.below_the_cap(&root, &asked, &who).await else {
+                        let answer = asked.answered(&root, found);
+                        return (root, answer);
+                    };
+                    let (asked, found) = self.served(&lower, asked).await;
+                    let answer = asked.answered(&lower, found);
+                    (lower, answer)
+                })
+            })
+        })
+    }
+
+    /// What comes of a request at the moment of `root`.
+    fn served(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        asked: Whole,
+    ) -> Soon<'_, (Whole, Result<Found, Problem>)> {
+        let tree = Arc::clone(root);
+        self.resolved(root, &asked.known).then(move |resolved| {
+            let (release, (state, mut validities)) = match resolved {
+                Ok(resolved) => resolved,
+                Err(problem) => return Soon::now((asked, Err(problem))),
+            };
+            validities.push(release.validity);
+            let call = asked.call(state, release.text);
+            self.serve(&tree, call, None, asked.depth).then(move |served| {
+                // What the client is told holds only while its settings and the release are what
+                // they are.
+                let validity = validities.into_iter().fold(
+                    served.fact.as_ref().ok().map(|fact| fact.validity),
+                    |known: Option<Validity>, state| {
+                        known.and_then(|known| known.intersect(state?))
+                    },
+                );
+                Soon::now((asked, Ok((served, validity))))
+            })
         })
     }
 
@@ -149,31 +204,28 @@ impl Inner {
         })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are what the call is made of")]
-    fn asked(
-        self: &Arc<Self>,
-        root: Arc<Root>,
-        known: &Known,
-        parts: Parts,
-        body: Bytes,
-        depth: u32,
-        release: Release,
-        (state, mut validities): States,
-    ) -> Soon<'_, Answer> {
-        validities.push(release.validity);
-        let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
-        let call = canonical::call(known, method, uri, headers, state, release.text, body);
-        self.serve(&root, call, None, depth).then(move |served| {
-            // What the client is told holds only while its settings and the release are what they
-            // are.
-            let validity = validities.into_iter().fold(
-                served.fact.as_ref().ok().map(|fact| fact.validity),
-                |known: Option<Validity>, state| known.and_then(|known| known.intersect(state?)),
-            );
-            let outcome = engine::Outcome(served.outcome.as_str());
-            let response = reply::outward(&root, &parts.method, parts.headers, served, validity);
-            Soon::now(Answer { response, outcome })
-        })
+    /// The root of the same request once more, where a cap came in between and the stores refused
+    /// what they had been asked below it. Nobody but the edge chose that moment.
+    async fn below_the_cap(
+        &self,
+        root: &Arc<Root>,
+        asked: &Whole,
+        who: &Identity,
+    ) -> Option<Arc<Root>> {
+        let store = root.overtaken_in.get()?;
+        if root.choice == Choice::Asked || !asked.parts.method.is_safe() {
+            return None;
+        }
+        // The store knows of its cap before the edge does.
+        let mut views = self.stores.get(store.as_str())?.view.subscribe();
+        let lower = views.wait_for(|view| view.is_some_and(|view| view.latest() < root.at));
+        // Where it is not heard of, or is gone again, the latest moment is as good.
+        drop(tokio::time::timeout(limits::SESSION_WAIT, lower).await);
+        let Whole { parts, known, .. } = asked;
+        match self.gather(&root.plan, Some(known), &parts.headers, &parts.uri, who).await {
+            Gathered::Root(root) => Some(root),
+            Gathered::Pass | Gathered::Refused(_) => None,
+        }
     }
 
     /// Hands the request on whole, under the context, and keeps nothing of it.
@@ -193,12 +245,8 @@ impl Inner {
         };
         let headers = response.headers_mut();
         headers::strip_outward(headers);
-        let had = headers.contains_key(header::CACHE_CONTROL);
+        // Of who may keep it nothing is known: what the service did not say, the edge does not either.
         reply::describe(root, Outcome::Bypass(why), None, headers);
-        if !had {
-            // Nothing is known of it: what the service did not say, the edge does not either.
-            headers.remove(header::CACHE_CONTROL);
-        }
         Answer { response, outcome: engine::Outcome(why.as_str()) }
     }
 
@@ -220,6 +268,41 @@ impl Inner {
             }
             Err(error) => Answer::problem(&error.problem(), engine::Outcome::UPSTREAM_FAILED),
         }
+    }
+}
+
+/// A request that the engine answers, read whole.
+struct Whole {
+    parts: Parts,
+    body: Bytes,
+    known: Arc<Known>,
+    named: Named,
+    depth: u32,
+}
+
+/// What came of a request at a moment, and where the client may take it to be true.
+type Found = (Served, Option<Validity>);
+
+impl Whole {
+    fn call(&self, state: Vec<(Box<str>, Box<str>)>, release: Box<str>) -> Arc<cache::Call> {
+        let Parts { method, uri, headers, .. } = &self.parts;
+        canonical::call(&self.known, method, uri, headers, state, release, self.body.clone())
+    }
+
+    fn answered(self, root: &Root, found: Result<Found, Problem>) -> Answer {
+        let (served, validity) = match found {
+            Ok(found) => found,
+            Err(problem) => return refused(&problem),
+        };
+        let outcome = engine::Outcome(served.outcome.as_str());
+        let is_problem = served.content().is_none();
+        let Parts { method, headers, .. } = self.parts;
+        let mut response = reply::outward(root, &method, headers, served, validity);
+        if !is_problem {
+            let headers = response.headers_mut();
+            named::describe(&self.known, self.named, root, validity.is_some(), headers);
+        }
+        Answer { response, outcome }
     }
 }
 

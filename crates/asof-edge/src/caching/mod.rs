@@ -19,6 +19,7 @@ mod hold;
 mod ingress;
 mod memo;
 mod moment;
+mod named;
 mod origin;
 mod peers;
 mod releases;

@@ -163,6 +163,10 @@ impl Inner {
                 absent()
             }
             (status, _) => {
+                if status == StatusCode::CONFLICT && is_above_cap(&body) {
+                    // Whoever else of the tree is refused is so for the same cause.
+                    let _ = root.overtaken_in.set(name.clone());
+                }
                 let content = Content::new(status, kept(&parts.headers), body);
                 return unstorable(content, Unstorable::Status);
             }
@@ -210,6 +214,12 @@ impl Inner {
         let trace = Trace::leaf(call.key(), content.hash(), space, read.reach());
         Ok(Fact { content: Arc::clone(content), validity, trace })
     }
+}
+
+/// Whether a refusal is that the moment lies above the cap.
+fn is_above_cap(body: &[u8]) -> bool {
+    let problem = serde_json::from_slice::<Value>(body).ok();
+    problem.is_some_and(|problem| problem.get("name").is_some_and(|name| name == "AboveCap"))
 }
 
 fn gone(detail: &str) -> Problem {

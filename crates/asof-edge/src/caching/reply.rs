@@ -93,8 +93,6 @@ pub(crate) fn describe(
         }
         outcome => put(&CACHE_STATUS, &status(outcome)),
     }
-    // The next request is for another moment: whoever holds this asks whether it is still so.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
 }
 
 fn status(outcome: Outcome) -> String {

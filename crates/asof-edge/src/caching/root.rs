@@ -43,6 +43,8 @@ pub(crate) struct Root {
     wrote: Mutex<Option<SessionToken>>,
     /// How long a call of the tree waits for another's execution.
     pub(crate) patience: Duration,
+    /// The store that refused to be read at the moment, since a cap below it came in between.
+    pub(crate) overtaken_in: OnceLock<StoreName>,
 }
 
 /// What another edge resolved for a tree of which a call came here.
@@ -94,6 +96,7 @@ impl Root {
             states: Mutex::default(),
             wrote: Mutex::default(),
             patience: limits::PEER_LEADER_WAIT,
+            overtaken_in: OnceLock::new(),
         })
     }
 
@@ -171,6 +174,7 @@ impl Inner {
                 states: Mutex::default(),
                 wrote: Mutex::default(),
                 patience: limits::LEADER_WAIT,
+                overtaken_in: OnceLock::new(),
             })))
         })
     }

@@ -7,6 +7,7 @@ use asof_cache::RouteDigest;
 use http::{Method, header};
 
 use super::moment;
+use super::named::{Audience, Keeping};
 use super::trust::Trust;
 use crate::config::{Plan, Route, ServiceName, StateSource, StoreName};
 
@@ -25,11 +26,15 @@ pub(crate) struct Known {
     pub(crate) declared: Arc<[StoreName]>,
     /// With them, those that the edge itself reads: the moment is what all of these allow.
     pub(crate) bounding: Arc<[StoreName]>,
+    /// What is said to caches of its answers.
+    pub(crate) keeping: Keeping,
 }
 
 /// All routes of a configuration.
 #[derive(Debug, Default)]
 pub(crate) struct Routes {
+    /// Digest of everything by which a call means what it means.
+    system: String,
     services: BTreeMap<ServiceName, Vec<Arc<Known>>>,
 }
 
@@ -49,7 +54,8 @@ impl Routes {
             });
             (name.clone(), routes.collect())
         });
-        Self { services: services.collect() }
+        let system = blake3::hash(&plan.canonical_system()).to_hex().to_string();
+        Self { system, services: services.collect() }
     }
 
     /// The route of a request: the first that matches.
@@ -59,6 +65,11 @@ impl Routes {
             .get(service)?
             .iter()
             .find(|known| known.route.methods.contains(method) && known.route.path.matches(path))
+    }
+
+    /// Digest of everything by which a call means what it means: edges have it in common.
+    pub(crate) fn system(&self) -> &str {
+        &self.system
     }
 
     /// Those of a service.
@@ -97,6 +108,7 @@ impl Known {
             );
         let declared = route.stores.as_slice().into();
         let bounding = moment::bounding(plan, route.stores.clone(), &route.state).into();
-        Self { name, route, digest, trust, knows_who, declared, bounding }
+        let keeping = Keeping::of(&Audience::of(plan, &route), &route);
+        Self { name, route, digest, trust, knows_who, declared, bounding, keeping }
     }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
-use super::plan::{Mode, Plan, Route, Service, TimeInput, Zone};
+use super::plan::{AsOf, Mode, Plan, Route, Service, TimeInput, Zone};
 use super::read::Draft;
 use super::walk::nearest;
 use super::{auth, peer, release};
@@ -171,6 +171,16 @@ impl Checker<'_, '_> {
         for store in route.stores.iter().filter(|store| !plan.stores.contains_key(*store)) {
             let known = plan.stores.keys().map(super::names::StoreName::as_str);
             self.unknown(&format!("{path}.stores"), "store", store.as_str(), known);
+        }
+        let own = |name: &&String| matches!(name.as_str(), "as_of" | "epoch");
+        if route.as_of == AsOf::Closed
+            && let Some(name) = route.query.iter().flatten().find(own)
+        {
+            let why = format!(
+                "`{name}` is the edge's own where clients may ask for a moment: leave it out, or \
+                 take as_of = \"closed\" away"
+            );
+            self.wrong(&format!("{path}.query"), &why);
         }
         if route.mode > Mode::Off && plan.stores.is_empty() {
             let why = "needs a store, which is where time comes from: add [stores.main]";

@@ -19,7 +19,7 @@ pub(crate) fn route(
     service: &Service,
     mut section: Section<'_, '_>,
 ) -> Option<Route> {
-    for key in ["path", "mode", "state", "stores", "zone_from", "constant", "require"] {
+    for key in ["path", "mode", "query", "state", "stores", "zone_from", "constant", "require"] {
         reader.stands(&section, key);
     }
     let path = section.parsed("path", PathPattern::new);

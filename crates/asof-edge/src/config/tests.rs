@@ -376,3 +376,14 @@ fn edges_have_in_common_what_calls_mean_and_not_where_they_go() {
         seen.push(form);
     }
 }
+
+#[test]
+fn the_edges_own_parameters_are_no_services() {
+    let route = |as_of: &str| {
+        format!(
+            "{SERVICE}[[services.a.routes]]\npath = '/'\nas_of = '{as_of}'\nquery = ['q', 'epoch']"
+        )
+    };
+    plan(&route("none"));
+    refused(&route("closed"), 6, "`epoch` is the edge's own");
+}

@@ -10,6 +10,7 @@ pub(crate) mod import;
 pub(crate) mod operate;
 pub(crate) mod ops;
 pub(crate) mod point;
+pub(crate) mod release;
 pub(crate) mod spaces;
 pub(crate) mod time;
 pub(crate) mod tokens;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashSet};
 use asof_time::limits::BAD_COMMITS_MAX;
 use asof_time::{Sequence, Timestamp};
 
-use crate::codec::keys::{self, SpaceId, VersionRow, VersionsOf};
+use crate::codec::keys::{self, SpaceId, VersionRow, VersionsAt, VersionsOf};
 use crate::codec::rows::{LogRecord, LogWrite, Place, VersionValue, stored_content_type};
 use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
@@ -187,71 +187,59 @@ impl Count<'_> {
     }
 
     fn write(&mut self, place: Place, write: LogWrite) -> Result<()> {
-        let state = &self.scene.state;
-        let tally = match self.spaces.get(&write.space) {
-            Some(tally) => *tally,
-            // What is still being imported answers nobody.
-            None => is_live(state, write.space)?.then(Tally::default),
-        };
-        self.spaces.insert(write.space, tally);
-        let Some(mut tally) = tally else {
-            return Ok(());
-        };
-        let versions = VersionsOf::new(write.space, &write.key);
-        if !self.is_newest(&versions, place, &write)? {
+        if !self.is_readable(write.space)? || !self.is_newest(place, &write)? {
             return Ok(());
         }
         let rows = self.scene.rows.as_ref();
-        let room = self.sample.len() < SAMPLE_MAX && tally.sampled < SAMPLE_OF_SPACE_MAX;
-        let low = at(rows, &versions, self.low, room)?;
-        if !self.differs(&versions, low.as_ref(), write.content)? {
-            return Ok(());
+        let versions = || VersionsOf::new(write.space, &write.key);
+        let low = held(rows, &versions().into_at(self.low))?;
+        if low == write.content {
+            // The same bytes may be of another type.
+            let low = at(rows, &versions().into_at(self.low))?;
+            let high = at(rows, &versions().into_at(self.high))?;
+            if low.map(|low| low.content) == high.map(|high| high.content) {
+                return Ok(());
+            }
         }
+        let tally = self.spaces.entry(write.space).or_default().get_or_insert_default();
         tally.keys += 1;
-        tally.bytes_low += low.as_ref().map_or(0, |glance| glance.content.bytes);
+        tally.bytes_low += low.map_or(0, |(_, bytes)| bytes);
         tally.bytes_high += write.content.map_or(0, |(_, bytes)| bytes);
-        if room {
+        if self.sample.len() < SAMPLE_MAX && tally.sampled < SAMPLE_OF_SPACE_MAX {
             tally.sampled += 1;
-            let high = at(rows, &versions, self.high, true)?;
+            let low = at(rows, &versions().into_at(self.low))?;
+            let high = at(rows, &versions().into_at(self.high))?;
             self.sample.push((write.space, write.key, low, high));
         }
-        self.spaces.insert(write.space, Some(tally));
         Ok(())
     }
 
+    /// Whether the space can be read: what is still being imported answers nobody.
+    fn is_readable(&mut self, space: SpaceId) -> Result<bool> {
+        if let Some(tally) = self.spaces.get(&space) {
+            return Ok(tally.is_some());
+        }
+        let readable = is_live(&self.scene.state, space)?;
+        self.spaces.insert(space, readable.then(Tally::default));
+        Ok(readable)
+    }
+
     /// Whether this write is what its key holds at the later moment.
-    fn is_newest(&mut self, versions: &VersionsOf, place: Place, write: &LogWrite) -> Result<bool> {
+    fn is_newest(&mut self, place: Place, write: &LogWrite) -> Result<bool> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&write.space.0.to_be_bytes());
         hasher.update(write.key.as_str().as_bytes());
         let hash: [u8; 16] =
             hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default();
+        if self.met.len() < self.bounds.remembered {
+            // All that is newer was remembered too.
+            return Ok(self.met.insert(hash));
+        }
         if self.met.contains(&hash) {
             return Ok(false);
         }
-        if self.met.len() < self.bounds.remembered {
-            // All that is newer was remembered too.
-            self.met.insert(hash);
-            return Ok(true);
-        }
-        Ok(newest(self.scene.rows.as_ref(), versions, self.high)? == Some(place))
-    }
-
-    fn differs(
-        &self,
-        versions: &VersionsOf,
-        low: Option<&Glance>,
-        high: Option<(ContentHash, u64)>,
-    ) -> Result<bool> {
-        match (low, high) {
-            (None, None) => Ok(false),
-            (Some(low), Some((hash, _))) if low.content.hash == hash => {
-                // The same bytes may be of another type.
-                let high = at(self.scene.rows.as_ref(), versions, self.high, false)?;
-                Ok(high.is_none_or(|high| high.content != low.content))
-            }
-            _ => Ok(true),
-        }
+        let versions = VersionsOf::new(write.space, &write.key);
+        Ok(newest(self.scene.rows.as_ref(), &versions, self.high)? == Some(place))
     }
 
     fn finish(self, from: Timestamp, to: Timestamp) -> Result<Blast> {
@@ -292,24 +280,30 @@ fn is_live(state: &State, id: SpaceId) -> Result<bool> {
     Ok(matches!(record.state, SpaceState::Live { .. }))
 }
 
-/// What a key holds at a moment, with an excerpt where one is wanted.
-fn at(
-    rows: &dyn Snapshot,
-    versions: &VersionsOf,
-    moment: Timestamp,
-    with_excerpt: bool,
-) -> Result<Option<Glance>> {
-    let versions = versions.clone().into_at(moment);
+/// Hash and size of what a key holds at a moment.
+fn held(rows: &dyn Snapshot, versions: &VersionsAt) -> Result<Option<(ContentHash, u64)>> {
     let mut found = Ok(None);
-    rows.around(
-        versions.row(),
-        &mut |row, value| {
-            if versions.covers(row) {
-                found = VersionValue::decode(value).and_then(|value| glance(value, with_excerpt));
-            }
-        },
-        None,
-    )?;
+    let mut at = |row: &[u8], value: &[u8]| {
+        if versions.covers(row) {
+            found = VersionValue::decode(value).map(|value| match value {
+                VersionValue::Deleted => None,
+                VersionValue::Put { hash, bytes, .. } => Some((hash, bytes.len() as u64)),
+            });
+        }
+    };
+    rows.around(versions.row(), &mut at, None)?;
+    found
+}
+
+/// What a key holds at a moment.
+fn at(rows: &dyn Snapshot, versions: &VersionsAt) -> Result<Option<Glance>> {
+    let mut found = Ok(None);
+    let mut at = |row: &[u8], value: &[u8]| {
+        if versions.covers(row) {
+            found = VersionValue::decode(value).and_then(glance);
+        }
+    };
+    rows.around(versions.row(), &mut at, None)?;
     found
 }
 
@@ -335,14 +329,13 @@ pub(crate) fn newest(
     found
 }
 
-pub(crate) fn glance(value: VersionValue<'_>, with_excerpt: bool) -> Result<Option<Glance>> {
+pub(crate) fn glance(value: VersionValue<'_>) -> Result<Option<Glance>> {
     let VersionValue::Put { hash, content_type, bytes } = value else {
         return Ok(None);
     };
     let content_type = stored_content_type(content_type)?;
     let content = Content { hash, content_type, bytes: bytes.len() as u64 };
-    let excerpt = if with_excerpt { excerpt(bytes) } else { None };
-    Ok(Some(Glance { content, excerpt }))
+    Ok(Some(Glance { content, excerpt: excerpt(bytes) }))
 }
 
 /// The beginning of what is text.

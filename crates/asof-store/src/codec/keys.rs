@@ -4,12 +4,14 @@
 //! | --- | --- | --- |
 //! | `b` | sequence, 8 | mark of a bad commit |
 //! | `c` | control sequence, 8 | control record |
+//! | `d` | name | what a release writes |
 //! | `i` | hash of an idempotency key, 16 | outcome |
 //! | `j` | accepted, 8; the same hash, 16 | (empty: order of expiry) |
 //! | `l` | effective, 8; sequence, 8 | commit |
 //! | `m` | name | meta: identity, ceiling, cap, log floor |
 //! | `p` | name | pin |
 //! | `q` | sequence, 8 | effective, 8: where the commit is in the log |
+//! | `r` | name | release |
 //! | `s` | space id, 4 | space |
 //! | `t` | name | bearer token |
 //! | `v` | space id, 4; key, escaped; inverted effective, 8; inverted sequence, 8 | version |
@@ -30,12 +32,14 @@ pub(crate) struct SpaceId(pub(crate) u32);
 
 pub(crate) const BAD: u8 = b'b';
 pub(crate) const CONTROL: u8 = b'c';
+pub(crate) const PLANNED: u8 = b'd';
 pub(crate) const IDEMPOTENCY: u8 = b'i';
 pub(crate) const IDEMPOTENCY_ORDER: u8 = b'j';
 pub(crate) const LOG: u8 = b'l';
 pub(crate) const META: u8 = b'm';
 pub(crate) const PIN: u8 = b'p';
 pub(crate) const SEQUENCE: u8 = b'q';
+pub(crate) const RELEASE: u8 = b'r';
 pub(crate) const SPACE: u8 = b's';
 pub(crate) const TOKEN: u8 = b't';
 pub(crate) const VERSION: u8 = b'v';
@@ -105,6 +109,14 @@ pub(crate) fn meta(name: &str) -> Vec<u8> {
 
 pub(crate) fn pin(name: &str) -> Vec<u8> {
     tagged(PIN, &[name.as_bytes()])
+}
+
+pub(crate) fn planned(release: &str) -> Vec<u8> {
+    tagged(PLANNED, &[release.as_bytes()])
+}
+
+pub(crate) fn release(name: &str) -> Vec<u8> {
+    tagged(RELEASE, &[name.as_bytes()])
 }
 
 pub(crate) fn sequence(sequence: Sequence) -> Vec<u8> {

@@ -5,6 +5,7 @@
 //! they are LEB128 unless fixed. `docs/format.md` says it for people.
 
 pub(crate) mod keys;
+pub(crate) mod releases;
 pub(crate) mod rows;
 
 mod bytes;

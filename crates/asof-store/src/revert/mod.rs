@@ -413,7 +413,7 @@ impl Planner<'_> {
     fn change(&self, space: SpaceId, key: Key, held: &Held) -> Result<Change> {
         let space = self.scene.state.name_of(space)?.clone();
         let seen = |row: Option<&[u8]>| match row {
-            Some(row) => glance(VersionValue::decode(row)?, true),
+            Some(row) => glance(VersionValue::decode(row)?),
             None => Ok(None),
         };
         let (before, after) = (seen(held.now.as_deref())?, seen(held.before.as_deref())?);

@@ -18,6 +18,17 @@ pub(crate) struct PreparedAmendment {
 }
 
 impl Stage<'_> {
+    /// Refuses to change on its own a commit that a release is.
+    pub(crate) fn check_stands_alone(&self, id: Sequence) -> Result<()> {
+        match self.state.release_of(id) {
+            None => Ok(()),
+            Some(release) => Err(Error::conflict(format!(
+                "commit {id} is release `{0}`: amend or cancel that (`asof release cancel {0}`)",
+                release.name
+            ))),
+        }
+    }
+
     /// Changes a pending commit, which keeps its id.
     pub(crate) fn amend(
         &mut self,
@@ -31,6 +42,9 @@ impl Stage<'_> {
         }
         let effective = amendment.effective.unwrap_or(old.effective);
         let new = Place { effective, sequence: id };
+        if let Some(writes) = &amendment.writes {
+            self.check_keys_are_free(writes, Some(id))?;
+        }
         let rewritten = amendment.writes.as_ref().map(|writes| self.check_rewrite(writes, new));
         rewritten.transpose()?;
         let moved = match amendment.writes {
@@ -84,7 +98,7 @@ impl Stage<'_> {
         Ok((place, record))
     }
 
-    fn pending_commit(&self, id: Sequence) -> Result<(Place, LogRecord)> {
+    pub(super) fn pending_commit(&self, id: Sequence) -> Result<(Place, LogRecord)> {
         let (effective, record) = log::find(&self.state, |key| self.get(key), id)?;
         if record.backfilled {
             return Err(Error::conflict(format!("commit {id} is imported history")));
@@ -102,7 +116,7 @@ impl Stage<'_> {
     }
 
     /// The version rows of a commit's writes, in their order.
-    fn version_rows(&self, place: Place, record: &LogRecord) -> Result<Vec<Vec<u8>>> {
+    pub(super) fn version_rows(&self, place: Place, record: &LogRecord) -> Result<Vec<Vec<u8>>> {
         let rows = record.writes.iter().map(|write| {
             let versions = VersionsOf::new(write.space, &write.key);
             let row = self.get(&versions.row(place.effective, place.sequence))?;

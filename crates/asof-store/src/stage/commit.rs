@@ -38,6 +38,9 @@ impl Stage<'_> {
         for write in &request.writes {
             self.check_precondition(write, place.effective, place.sequence)?;
         }
+        if request.effective != Effective::Now {
+            self.check_keys_are_free(&request.writes, None)?;
+        }
 
         if !missing.is_empty() {
             let reason = match request.message.as_str() {

@@ -8,6 +8,7 @@ mod change;
 mod commit;
 mod control;
 mod import;
+mod release;
 mod retention;
 
 use core::ops::{Bound, ControlFlow};
@@ -28,6 +29,7 @@ use crate::{
 
 pub(crate) use change::PreparedAmendment;
 pub(crate) use import::Importing;
+pub(crate) use release::{PreparedRelease, PreparedReleaseAmendment, message_of};
 pub(crate) use retention::Collector;
 
 /// A group of requests being made into one batch.

@@ -2,6 +2,7 @@
 
 mod operate;
 mod read;
+mod release;
 mod thread;
 mod write;
 

@@ -50,7 +50,10 @@ impl Store {
         }
         let writes = writes.map(prepare_writes);
         let amendment = PreparedAmendment { effective, message, writes };
-        self.inner.writer.run(0, move |stage| stage.amend(id, amendment, by))
+        self.inner.writer.run(0, move |stage| {
+            stage.check_stands_alone(id)?;
+            stage.amend(id, amendment, by)
+        })
     }
 
     /// Cancels a pending commit, as if it had never been asked for.
@@ -60,8 +63,10 @@ impl Store {
     /// `NotFound`; `InThePast` where its time is no longer above `last`.
     pub fn cancel(&self, id: Sequence, by: Actor) -> Result<Commit> {
         let by = by.checked()?;
-        let (Place { effective, .. }, record) =
-            self.inner.writer.run(0, move |stage| stage.cancel(id, by))?;
+        let (Place { effective, .. }, record) = self.inner.writer.run(0, move |stage| {
+            stage.check_stands_alone(id)?;
+            stage.cancel(id, by)
+        })?;
         log::commit(&self.scene().state, effective, id, record)
     }
 

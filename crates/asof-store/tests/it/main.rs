@@ -9,6 +9,7 @@ mod dice;
 mod engine;
 mod feed;
 mod fixture;
+mod machine;
 mod model;
 mod oracle;
 mod record;

@@ -78,7 +78,12 @@ impl Export {
             None => self.begin(&client, context)?,
         };
         folder.note(&manifest)?;
-        export(&client, &folder, &mut manifest, &mut context.out)?;
+        if let Err(failure) = export(&client, &folder, &mut manifest, &mut context.out) {
+            if !context.out.is_json() {
+                context.out.note("what is there stays: the same command goes on from it");
+            }
+            return Err(failure);
+        }
         folder.complete(&mut manifest)?;
         if let Some(Release::Lapses(why) | Release::Lost(why)) = hold.map(Hold::release) {
             // All of it is read, so nothing rests on the pin any more.

@@ -22,6 +22,7 @@ pub(crate) mod ls;
 pub(crate) mod origin;
 pub(crate) mod pin;
 pub(crate) mod put;
+pub(crate) mod release;
 pub(crate) mod restore;
 pub(crate) mod revert;
 pub(crate) mod run;
@@ -64,6 +65,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Bad(command) => command.run(context),
         Command::Revert(command) => command.run(context),
         Command::Pin(command) => command.run(context),
+        Command::Release(command) => command.run(context),
         Command::Token(command) => command.run(context),
         Command::Origin(command) => command.run(context),
         Command::Audit(command) => command.run(context),

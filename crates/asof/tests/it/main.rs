@@ -16,6 +16,7 @@ mod operate;
 mod origin;
 mod outages;
 mod refusals;
+mod release;
 mod run;
 mod scripts;
 mod serve;

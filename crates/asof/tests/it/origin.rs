@@ -126,3 +126,18 @@ fn origins_that_are_wrong_are_told_how() {
         }
     }
 }
+
+#[test]
+fn the_protocol_as_documented_lists_what_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let put = ["put", "prices", "usd", "--value", "1", "--server", server.url.as_str()];
+    assert_eq!(run(asof(&put), b"").code, 0);
+    let ran = check(&format!("{}/v1/spaces/prices/keys/usd", server.url));
+    let lines = ran.lines();
+    let checked = lines.iter().map(|line| line.get("check").unwrap().as_str().unwrap());
+    let docs = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/origin-protocol.md"));
+    let (_, list) = docs.split_once("## What is checked").unwrap();
+    let documented = list.lines().filter_map(|line| line.strip_prefix("* "));
+    assert!(checked.eq(documented), "{ran:?}");
+}

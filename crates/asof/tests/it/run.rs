@@ -106,6 +106,16 @@ fn without_through(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_batch_within_a_batch_sees_the_moment_of_the_outer_one() {
+    let store = Store::behind_server();
+    store.ok(&["put", "s", "k", "--value", "old"]);
+    let inner = r#""$ASOF" put s k --value new && "$ASOF" run --freeze -- "$ASOF" get s k"#;
+    let ran = run(freeze(&store.url(), &[], &["sh", "-c", inner]), b"");
+    assert_eq!((ran.code, ran.text().contains("old")), (0, true), "{ran:?}");
+    assert!(pins(&store).is_empty());
+}
+
+#[test]
 fn it_ends_as_its_command_ends() {
     let store = Store::behind_server();
     store.ok(&["put", "s", "k", "--value", "1"]);
@@ -250,7 +260,7 @@ fn the_environment_is_the_default_of_as_of_and_shows() {
     let moment = Timestamp::from_micros(at.parse().unwrap()).unwrap().to_string();
     assert!(listed.err.contains(&moment), "{listed:?}");
     assert_eq!(read("yesterday", &["get", "s", "k"]).code, 2);
-    for command in ["get", "ls", "history"] {
+    for command in ["get", "ls", "history", "export", "run"] {
         let help = read(&at, &[command, "--help"]);
         assert!(help.text().contains("ASOF_AS_OF"), "{command}");
     }

@@ -20,7 +20,11 @@ fn objects_have_the_members_that_scripts_were_written_for() {
         let written = "accepted effective epoch id replayed";
         let pin = "at expires name owner reason";
         let logged = "accepted author backfilled effective id message opened writes";
+        let released = "alone at created events message name planners state value_bytes writes";
         let backup = store.beside("backup");
+        let (export, plan) = (store.beside("export"), store.beside("plan.json"));
+        let writes = r#"{"writes": [{"space": "s", "key": "r", "value": 1}]}"#;
+        std::fs::write(&plan, writes).unwrap();
         for (line, wanted) in [
             ("put s k --value 1", written),
             ("get s k", "as_of content_type from hash key space through value"),
@@ -38,6 +42,14 @@ fn objects_have_the_members_that_scripts_were_written_for() {
             ("pin create p --ttl 1h", pin),
             ("pin list", "at expires held_bytes name owner reason"),
             ("pin release p --dry-run", "dry_run pin"),
+            (
+                &format!("export s --format csv --to {export}"),
+                "as_of bounds epoch format kind rows spaces version",
+            ),
+            (&format!("release plan {plan} --name r --at 2027-03-01T00:00:00Z"), released),
+            ("release list", released),
+            ("release show r", &released.replace("planners", "planned planners")),
+            ("release cancel r", "dry_run release"),
             ("delete s k", written),
             ("audit", "action at by detail reason sequence subject"),
             (&format!("backup {backup}"), "bytes path"),

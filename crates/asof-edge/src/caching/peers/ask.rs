@@ -48,7 +48,7 @@ impl Inner {
         }
         let tasks = others.values().map(|peer| self.listen_to(peer)).collect();
         self.peers.others.store(Arc::new(others));
-        self.peers.goes_by(plan, tasks);
+        self.peers.go_by(self.routes.load().system(), tasks);
     }
 
     fn listen_to(self: &Arc<Self>, peer: &Arc<Peer>) -> AbortHandle {

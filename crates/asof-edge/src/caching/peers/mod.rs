@@ -106,9 +106,8 @@ impl Peers {
         })
     }
 
-    fn goes_by(&self, plan: &Plan, tasks: Vec<AbortHandle>) {
-        let digest = blake3::hash(&plan.canonical_system()).to_hex();
-        self.system.store(Arc::new(digest.to_string()));
+    fn go_by(&self, system: &str, tasks: Vec<AbortHandle>) {
+        self.system.store(Arc::new(system.to_owned()));
         let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         for task in std::mem::replace(&mut *asking, tasks) {
             task.abort();

@@ -128,6 +128,43 @@ async fn lowering_the_cap_executes_nothing_that_is_held_and_shows_the_old_state(
     assert_eq!((page.executed(), part.executed()), (0, 0));
 }
 
+/// The store refuses what lies above its cap at once, and the edge hears of the cap a little later:
+/// nobody is shown the gap between.
+#[tokio::test]
+async fn a_cap_that_comes_while_a_request_is_under_way_costs_nobody_an_answer() {
+    let (arrived, go) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (seen, told) = (Arc::clone(&arrived), Arc::clone(&go));
+    let page = Service::new("page", move |asked: Asked| {
+        let (seen, told) = (Arc::clone(&seen), Arc::clone(&told));
+        async move {
+            seen.store(true, Ordering::SeqCst);
+            eventually(|| async { told.load(Ordering::SeqCst) }).await;
+            let got = asked.get("main", "/v1/spaces/goods/keys/begun").await;
+            let status = if got.status.is_success() { 200 } else { 502 };
+            super::world::status(status, &got.text)
+        }
+    })
+    .await;
+    let world = Arc::new(World::start(&[&page], &on("page", "")).await);
+    go.store(true, Ordering::SeqCst);
+    let token = world.put("begun", "old").await;
+    let then = world.get_after(&token, "/").await.header("as-of");
+    let token = world.put("begun", "new").await;
+    go.store(false, Ordering::SeqCst);
+    arrived.store(false, Ordering::SeqCst);
+    let under_way = {
+        let (world, token) = (Arc::clone(&world), token.clone());
+        // A page that is not held: what it reads is first read while it is executed.
+        tokio::spawn(async move { world.get_after(&token, "/fresh").await })
+    };
+    eventually(|| async { arrived.load(Ordering::SeqCst) }).await;
+    world.cap(Some(&then)).await;
+    go.store(true, Ordering::SeqCst);
+    let got = under_way.await.unwrap();
+    assert_eq!((got.status.as_u16(), got.text.as_str()), (200, "old"));
+    assert_eq!((got.header("as-of"), got.header("as-of-capped").as_str()), (then, "true"));
+}
+
 #[tokio::test]
 async fn head_and_conditional_requests_are_the_edges_own_business() {
     let page = Service::new("page", |asked: Asked| async move {

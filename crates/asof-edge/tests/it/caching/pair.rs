@@ -136,9 +136,13 @@ impl Pair {
 
     /// For how many milliseconds an edge has not heard of the other one.
     pub(crate) async fn silence(&self, side: &Side) -> Option<u64> {
-        let report: serde_json::Value =
-            serde_json::from_str(&self.admin(side, "/report").await.text).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&self.report(side).await).unwrap();
         report.pointer("/peers/0/silent_ms").and_then(serde_json::Value::as_u64)
+    }
+
+    /// What an operator of an edge is told.
+    pub(crate) async fn report(&self, side: &Side) -> String {
+        self.admin(side, "/report").await.text
     }
 
     /// Starts the south anew: it has forgotten everything.

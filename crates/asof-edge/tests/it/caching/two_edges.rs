@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use tokio::sync::{Notify, Semaphore};
 
 use super::pair::Pair;
@@ -157,6 +157,33 @@ async fn a_call_without_context_at_another_edge_taints_what_this_one_records() {
     let pair = across(&page, &part).await;
     let outcome = never_kept(&pair, &page).await;
     assert_eq!(outcome, "asof; fwd=miss; detail=unstorable-lost-context");
+}
+
+/// `page` gives its own context to `part`, which reads the store with it through the other edge.
+#[tokio::test]
+async fn a_context_leaked_to_a_service_at_another_edge_taints_both() {
+    let page = Service::new("page", |asked: Asked| async move {
+        let mut headers = HeaderMap::new();
+        headers.insert("asof-context", asked.context());
+        headers.insert("x-borrowed", asked.context());
+        text(asked.call_with(headers, Method::GET, "part", "/part", "").await.text)
+    })
+    .await;
+    let part = Service::new("part", |asked: Asked| async move {
+        let known = asked.read("begun").await;
+        let borrowed = asked.headers.get("x-borrowed").cloned();
+        let path = "/v1/spaces/goods/keys/one";
+        let one = asked.call_as(borrowed.as_ref(), Method::GET, "main", path, "").await;
+        text(format!("{known} {}", one.status.as_u16()))
+    })
+    .await;
+    let more = on("page", "") + &on("part", "headers = ['x-borrowed']");
+    let pair = Pair::start(&[&page, &part], &more).await;
+    pair.attach_south(&["part"]);
+    let outcome = never_kept(&pair, &page).await;
+    assert_eq!(outcome, "asof; fwd=miss; detail=unstorable-leaked-context");
+    assert_eq!(pair.north("/").await.text, "yes 404");
+    assert!(pair.report(&pair.north).await.contains("\"unstorable-lost-context\":3"));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! noted after each step. With a failure in it the same work runs the same up to there, so what
 //! is found afterwards has to be one of two notes: before the step under way, or after it.
 
+mod release;
 mod retention;
 mod work;
 
@@ -62,6 +63,9 @@ fn note(store: &Store) -> String {
     for n in 1..9 {
         let source = store.source(&space("x"), &format!("source {n}"));
         add(format!("{:?}", source.unwrap_or_default()));
+    }
+    for release in store.releases() {
+        add(format!("{:?}", store.release(&release.name).expect("readable")));
     }
     all
 }

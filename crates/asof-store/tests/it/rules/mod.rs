@@ -10,3 +10,5 @@ mod keep;
 mod operate;
 mod pending;
 mod publish;
+pub(crate) mod release;
+mod revert;

@@ -39,6 +39,7 @@ impl Report {
         routes(out, field(&report, "routes"))?;
         out.line("")?;
         stores(out, field(&report, "stores"))?;
+        peers(out, field(&report, "peers"))?;
         out.line("")?;
         let cache = field(&report, "cache");
         out.line(&format!(
@@ -99,6 +100,28 @@ fn stores(out: &mut Output, stores: &Value) -> Result<(), Failure> {
             [text(store, "store"), epoch.to_owned(), millis("lag_ms"), millis("silent_ms"), cap];
         table.row(row);
     }
+    out.page(&mut table)
+}
+
+/// The other edges, where there are any.
+fn peers(out: &mut Output, peers: &Value) -> Result<(), Failure> {
+    if peers.as_array().is_none_or(Vec::is_empty) {
+        return Ok(());
+    }
+    let mut table = Table::new([
+        ("EDGE", Align::Left),
+        ("SILENT", Align::Right),
+        ("CONFIGURATION", Align::Left),
+    ]);
+    for peer in peers.as_array().into_iter().flatten() {
+        let silent = field(peer, "silent_ms").as_u64();
+        let silent =
+            silent.map_or_else(|| "not heard of".to_owned(), |silent| format!("{silent} ms"));
+        let agrees = field(peer, "agrees").as_bool().unwrap_or_default();
+        let word = if agrees { "the same" } else { "another: no tree is shared" };
+        table.row([text(peer, "peer"), silent, word.to_owned()]);
+    }
+    out.line("")?;
     out.page(&mut table)
 }
 

@@ -50,8 +50,8 @@ pub(crate) struct Run {
     #[arg(long = "for", value_name = "DURATION", default_value = HOLD_DEFAULT,
         value_parser = human::parse_duration)]
     ttl: Duration,
-    /// The moment; latest where left out
-    #[arg(long, value_name = "T")]
+    /// The moment; latest where left out. Within a frozen batch it is that of the batch
+    #[arg(long, env = "ASOF_AS_OF", value_name = "T")]
     at: Option<Timestamp>,
     /// Where the edge is, for the command
     #[arg(long, env = "ASOF_EDGE", value_name = "URL")]
@@ -104,7 +104,7 @@ impl Run {
         let hold = Hold::take(context.client()?, request)?;
         let (name, at) = (hold.name().to_owned(), hold.at());
         if !context.out.is_json() {
-            context.out.note(&format!("asof run: frozen at {at} by pin {name}"));
+            context.out.note(&format!("frozen at {at} by pin {name}"));
         }
         context.out.flush()?;
 
@@ -144,7 +144,7 @@ fn report(context: &mut Context, outcome: &Outcome<'_>) -> Result<Exit, Failure>
             Release::Lost(_) => "its pin was lost".to_owned(),
         };
         let how = ended.describe(shown);
-        out.note(&format!("asof run: {how} after {seconds:.1} s at {at}; {pin}"));
+        out.note(&format!("{how} after {seconds:.1} s at {at}; {pin}"));
     }
     if let Release::Lost(why) = released {
         return Err(Failure::unavailable(format!(
