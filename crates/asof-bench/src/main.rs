@@ -11,11 +11,13 @@ mod client;
 mod commit;
 mod data;
 mod edge;
+mod effect;
 mod http;
 mod import;
 mod machine;
 mod measure;
 mod outages;
+mod page;
 mod plot;
 mod point;
 mod recorder;
@@ -78,6 +80,8 @@ enum What {
     System,
     /// From an acknowledged write to an answer of another edge that shows it.
     Visible,
+    /// From an acknowledged cap to an answer of an edge under full load that obeys it.
+    Effect,
     /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
@@ -231,6 +235,10 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
     }
     if all || matches!(arguments.what, What::Visible) {
         visible::run(report, if quick { 20 } else { 300 })?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Effect) {
+        effect::run(report, if quick { 5 } else { 100 })?;
         tell(report, arguments, told)?;
     }
     if all || matches!(arguments.what, What::Commit) {
