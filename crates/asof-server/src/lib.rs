@@ -16,6 +16,7 @@ mod app;
 mod body;
 mod config;
 mod connection;
+mod console;
 mod convert;
 mod cursor;
 mod dispatch;
@@ -36,7 +37,7 @@ mod stream;
 mod tls;
 
 pub use access::{Access, new_secret, token_hash};
-pub use app::Settings;
+pub use app::{Settings, Transport};
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, Limits, Log, LogFormat, StoreConfig, Tls};
 pub use listen::{ServeError, Server, serve};

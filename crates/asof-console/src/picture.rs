@@ -1,0 +1,136 @@
+//! The picture of the density of changes: the ground that the slider moves over.
+//!
+//! It is a document of its own, since it changes while a page about a closed moment does not.
+//! Places are in percent, so that it fits any width without its texts being stretched; its colours
+//! are readable on light and on dark.
+
+use askama::Template;
+use asof_time::Timestamp;
+
+use crate::density::Bar;
+
+/// Height of the bars, in pixels.
+const HEIGHT: u64 = 44;
+
+/// What is drawn.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// Where it begins.
+    pub from: Timestamp,
+    /// Where it ends.
+    pub to: Timestamp,
+    /// The moment that is shown.
+    pub shown: Timestamp,
+    /// The cap, where there is one.
+    pub cap: Option<Timestamp>,
+    /// Changes over time.
+    pub bars: Vec<Bar>,
+}
+
+#[derive(Template)]
+#[template(path = "density.svg", escape = "html")]
+struct Svg<'a> {
+    bars: Vec<Drawn>,
+    shown: Option<String>,
+    cap: Option<String>,
+    picture: &'a Picture,
+}
+
+struct Drawn {
+    x: String,
+    width: String,
+    y: u64,
+    height: u64,
+}
+
+impl Picture {
+    /// The picture as SVG.
+    pub fn svg(&self) -> String {
+        let most = self.bars.iter().map(|bar| bar.changes).max().unwrap_or(1).max(1);
+        let bars = self.bars.iter().filter_map(|bar| self.bar(bar, most)).collect();
+        let place =
+            |at: Timestamp| (self.from..=self.to).contains(&at).then(|| percent(self.place(at)));
+        let svg =
+            Svg { bars, shown: place(self.shown), cap: self.cap.and_then(place), picture: self };
+        crate::render(&svg)
+    }
+
+    fn bar(&self, bar: &Bar, most: u64) -> Option<Drawn> {
+        let (from, to) = (bar.from.max(self.from), bar.to.min(self.to));
+        if from >= to {
+            return None;
+        }
+        let (begin, end) = (self.place(from), self.place(to));
+        // By the root, so that one large import does not hide all else.
+        let height = (bar.changes.isqrt() * HEIGHT / most.isqrt().max(1)).clamp(2, HEIGHT);
+        Some(Drawn {
+            x: percent(begin),
+            width: percent((end - begin).max(250)),
+            y: HEIGHT - height,
+            height,
+        })
+    }
+
+    /// Where `at` lies, in thousandths of a percent.
+    fn place(&self, at: Timestamp) -> u64 {
+        let whole = self.to.since(self.from).as_micros().max(1);
+        let part = at.since(self.from).as_micros();
+        u64::try_from(part * 100_000 / whole).unwrap_or(100_000).min(100_000)
+    }
+}
+
+fn percent(thousandths: u64) -> String {
+    format!("{}.{:03}%", thousandths / 1_000, thousandths % 1_000)
+}
+
+/// A moment as short as the stretch allows: the day, or the minute of it.
+impl Picture {
+    fn label(&self, at: Timestamp) -> String {
+        let text = at.to_string();
+        let days = self.to.since(self.from).as_secs() / 86_400;
+        let (from, to) = match days {
+            0..=2 => (5, 16),
+            _ => (0, 10),
+        };
+        text.get(from..to).unwrap_or_default().replace('T', " ")
+    }
+
+    fn middle(&self) -> String {
+        self.label(self.from.saturating_add(self.to.since(self.from) / 2))
+    }
+
+    fn begin(&self) -> String {
+        self.label(self.from)
+    }
+
+    fn end(&self) -> String {
+        self.label(self.to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_lie_where_their_time_is() {
+        let at = |micros| Timestamp::from_micros(micros).unwrap();
+        let picture = Picture {
+            from: at(1_000),
+            to: at(2_000),
+            shown: at(1_500),
+            cap: Some(at(1_250)),
+            bars: vec![
+                Bar { from: at(900), to: at(1_100), changes: 100 },
+                Bar { from: at(1_500), to: at(1_600), changes: 1 },
+            ],
+        };
+        let svg = picture.svg();
+        assert!(svg.contains(r#"x="0.000%" y="0" width="10.000%" height="44""#), "{svg}");
+        assert!(svg.contains(r#"x="50.000%" y="40" width="10.000%" height="4""#), "{svg}");
+        assert!(svg.contains(r#"x1="25.000%""#), "{svg}");
+        assert!(!svg.contains("style"), "{svg}");
+        let empty = Picture { to: at(1_000), bars: Vec::new(), ..picture };
+        assert!(empty.svg().contains("</svg>"));
+    }
+}

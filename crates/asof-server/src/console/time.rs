@@ -1,0 +1,49 @@
+//! The slider, and the density of changes that it moves over.
+
+use asof_console::density::Window;
+use asof_console::frame::Page;
+use asof_console::picture::Picture;
+use asof_time::Timestamp;
+use http::{HeaderValue, Response, header};
+
+use super::visit::Visit;
+use crate::access::Caller;
+use crate::body::Body;
+use crate::refusal::{Answer, Refusal};
+use crate::reply;
+
+/// The picture under the slider.
+pub(super) async fn picture(visit: &Visit<'_>) -> Answer {
+    let picture = drawn(visit).await?;
+    Ok(fresh(reply::typed("image/svg+xml", picture.svg())))
+}
+
+/// Where the slider begins, ends and stands, in microseconds.
+pub(super) async fn span(visit: &Visit<'_>) -> Answer {
+    let picture = drawn(visit).await?;
+    let [from, to, shown] = [picture.from, picture.to, picture.shown].map(Timestamp::as_micros);
+    let json = format!("{{\"from\":{from},\"to\":{to},\"shown\":{shown}}}");
+    Ok(fresh(reply::typed(reply::JSON, json)))
+}
+
+fn fresh(mut response: Response<Body>) -> Response<Body> {
+    let caching = HeaderValue::from_static("private, no-cache");
+    response.headers_mut().insert(header::CACHE_CONTROL, caching);
+    response
+}
+
+async fn drawn(visit: &Visit<'_>) -> Result<Picture, Refusal> {
+    let frame = visit.frame(Page::Overview)?;
+    let time = visit.app.store.time();
+    let shown = frame.shown.min(time.closed);
+    // How much others write is not for a token of some spaces.
+    let all = matches!(&visit.caller, Caller::Anybody) || visit.caller.covers_all();
+    let counted = visit.app.console.tally.log(visit.app, |log| {
+        let first = log.first.filter(|_| all).unwrap_or(time.closed).max(time.floor);
+        let window = frame.window.unwrap_or_else(|| Window::fitting(first, time.closed));
+        let (from, to) = window.stretch(shown, first, time.closed);
+        (from, to, if all { log.density.bars(from, to) } else { Vec::new() })
+    });
+    let (from, to, bars) = counted.await;
+    Ok(Picture { from, to, shown, cap: time.cap, bars })
+}
