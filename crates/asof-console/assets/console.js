@@ -25,6 +25,11 @@ function slider(form) {
       range.value = String(place(span.shown));
       range.setAttribute("aria-valuetext", field.value || "latest");
       range.hidden = false;
+      for (const link of form.querySelectorAll(".windows a")) {
+        if (link.textContent === span.window) {
+          link.setAttribute("aria-current", "true");
+        }
+      }
     })
     .catch(() => {});
   range.addEventListener("input", () => {
@@ -99,7 +104,7 @@ function live(line) {
         show(message.commit);
       }
       const count = seen === 1 ? "1 new commit" : seen + " new commits";
-      status.textContent = "complete through " + moment(message.through) + ", " + count;
+      status.textContent = "complete through " + moment(message.through).slice(11, 19) + ", " + count;
     };
     source.onerror = () => {
       if (source !== null && source.readyState === EventSource.CLOSED) {

@@ -112,6 +112,8 @@ pub struct Bar {
 /// How much of time the slider covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Window {
+    /// Ten minutes.
+    Minutes,
     /// An hour.
     Hour,
     /// A day.
@@ -128,12 +130,13 @@ pub enum Window {
 
 impl Window {
     /// All of them, the narrowest first.
-    pub const EACH: [Self; 6] =
-        [Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year, Self::All];
+    pub const EACH: [Self; 7] =
+        [Self::Minutes, Self::Hour, Self::Day, Self::Week, Self::Month, Self::Year, Self::All];
 
     /// Its name in URLs and on the page.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Minutes => "minutes",
             Self::Hour => "hour",
             Self::Day => "day",
             Self::Week => "week",
@@ -146,6 +149,7 @@ impl Window {
     /// How long it is; `None` for all there is.
     pub const fn length(self) -> Option<Duration> {
         match self {
+            Self::Minutes => Some(Duration::from_mins(10)),
             Self::Hour => Some(Duration::from_hours(1)),
             Self::Day => Some(Duration::from_hours(24)),
             Self::Week => Some(Duration::from_hours(7 * 24)),
@@ -188,7 +192,7 @@ impl core::str::FromStr for Window {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::EACH.into_iter().find(|window| window.as_str() == text);
-        found.ok_or("a window is hour, day, week, month, year or all")
+        found.ok_or("a window is minutes, hour, day, week, month, year or all")
     }
 }
 

@@ -225,6 +225,11 @@ impl Frame {
         self.url(Page::Cap, Some(*at), &[])
     }
 
+    /// The URL of what changed after `from` up to `to`.
+    pub fn changes(&self, from: &Timestamp, to: &Timestamp) -> String {
+        self.url(Page::Diff, Some(*to), &[("from", &from.as_micros().to_string())])
+    }
+
     /// The picture of the density of changes around what is shown.
     pub fn density(&self) -> String {
         let mut url = String::from("/console/density.svg");

@@ -87,9 +87,9 @@ fn percent(thousandths: u64) -> String {
 impl Picture {
     fn label(&self, at: Timestamp) -> String {
         let text = at.to_string();
-        let days = self.to.since(self.from).as_secs() / 86_400;
-        let (from, to) = match days {
-            0..=2 => (5, 16),
+        let (from, to) = match self.to.since(self.from).as_secs() {
+            0..=900 => (11, 19),
+            901..=172_800 => (5, 16),
             _ => (0, 10),
         };
         text.get(from..to).unwrap_or_default().replace('T', " ")

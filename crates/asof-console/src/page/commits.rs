@@ -45,6 +45,8 @@ pub struct Commit {
     pub row: CommitRow,
     /// When it was accepted, by the wall.
     pub accepted: Timestamp,
+    /// The last moment at which it had not taken effect.
+    pub before: Timestamp,
     /// Whether it is still to take effect.
     pub pending: bool,
     /// Who marked it bad, and why.

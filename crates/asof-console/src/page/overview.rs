@@ -34,8 +34,8 @@ pub struct Times {
     pub closed: Timestamp,
     /// How far closed is behind the wall, in words.
     pub lag: String,
-    /// The earliest moment that can be read in every space.
-    pub floor: Timestamp,
+    /// The earliest moment that can be read in every space, where that is not the first of all.
+    pub floor: Option<Timestamp>,
 }
 
 /// A space.

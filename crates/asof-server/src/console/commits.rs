@@ -4,7 +4,7 @@ use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page, Sight};
 use asof_console::page::{BadLine, Commit as CommitPage, CommitRow, Log, WriteRow};
 use asof_store::{BadCommit, Commit, CommitWrite, Cursor, LogRange};
-use asof_time::Sequence;
+use asof_time::{Sequence, Timestamp};
 
 use super::visit::Visit;
 use crate::handler::commits::check_spaces;
@@ -111,6 +111,7 @@ pub(super) async fn commit(visit: &Visit<'_>, frame: Frame) -> Result<String, Re
     let shown = (!pending).then_some(&frame);
     let page = CommitPage {
         accepted: commit.accepted,
+        before: commit.effective.prev().unwrap_or(Timestamp::MIN),
         bad: bad.map(|bad| BadLine {
             by: bad.by.name.clone(),
             reason: bad.by.reason.clone(),

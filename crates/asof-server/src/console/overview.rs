@@ -37,7 +37,7 @@ pub(super) async fn overview(visit: &Visit<'_>, frame: Frame) -> Result<String, 
             latest: time.latest,
             closed: time.closed,
             lag: text::span(app.settings.clock.wall().since(time.closed)),
-            floor: time.floor,
+            floor: Some(time.floor).filter(|floor| *floor > Timestamp::MIN),
         },
         alarm: match app.store.health() {
             Health::Writable => None,

@@ -14,15 +14,16 @@ use crate::reply;
 
 /// The picture under the slider.
 pub(super) async fn picture(visit: &Visit<'_>) -> Answer {
-    let picture = drawn(visit).await?;
+    let (picture, _) = drawn(visit).await?;
     Ok(fresh(reply::typed("image/svg+xml", picture.svg())))
 }
 
 /// Where the slider begins, ends and stands, in microseconds.
 pub(super) async fn span(visit: &Visit<'_>) -> Answer {
-    let picture = drawn(visit).await?;
+    let (picture, window) = drawn(visit).await?;
     let [from, to, shown] = [picture.from, picture.to, picture.shown].map(Timestamp::as_micros);
-    let json = format!("{{\"from\":{from},\"to\":{to},\"shown\":{shown}}}");
+    let window = window.as_str();
+    let json = format!("{{\"from\":{from},\"to\":{to},\"shown\":{shown},\"window\":\"{window}\"}}");
     Ok(fresh(reply::typed(reply::JSON, json)))
 }
 
@@ -32,7 +33,7 @@ fn fresh(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-async fn drawn(visit: &Visit<'_>) -> Result<Picture, Refusal> {
+async fn drawn(visit: &Visit<'_>) -> Result<(Picture, Window), Refusal> {
     let frame = visit.frame(Page::Overview)?;
     let time = visit.app.store.time();
     let shown = frame.shown.min(time.closed);
@@ -42,8 +43,9 @@ async fn drawn(visit: &Visit<'_>) -> Result<Picture, Refusal> {
         let first = log.first.filter(|_| all).unwrap_or(time.closed).max(time.floor);
         let window = frame.window.unwrap_or_else(|| Window::fitting(first, time.closed));
         let (from, to) = window.stretch(shown, first, time.closed);
-        (from, to, if all { log.density.bars(from, to) } else { Vec::new() })
+        let bars = if all { log.density.bars(from, to) } else { Vec::new() };
+        (from, to, window, bars)
     });
-    let (from, to, bars) = counted.await;
-    Ok(Picture { from, to, shown, cap: time.cap, bars })
+    let (from, to, window, bars) = counted.await;
+    Ok((Picture { from, to, shown, cap: time.cap, bars }, window))
 }
