@@ -18,20 +18,28 @@ function slider(form) {
   // The last step is latest: it goes on with time.
   const moved = () => Number(range.value) < steps;
   const at = () => span.from + Math.round(((span.to - span.from) * Number(range.value)) / steps);
-  fetch(form.dataset.density.replace("density.svg", "density.json"), { credentials: "same-origin" })
+  let asks = 20;
+  const ask = () => fetch(form.dataset.density.replace("density.svg", "density.json"), { credentials: "same-origin" })
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)))
     .then((answer) => {
       span = answer;
+      // The same window as the slider's, and what was counted since the page was made.
+      const picture = new URL(form.dataset.density, location.href);
+      picture.searchParams.set("window", span.window);
+      form.querySelector("img").src = picture.href;
+      asks -= 1;
+      if (!span.whole && asks > 0) {
+        setTimeout(ask, 500);
+      }
       range.value = String(place(span.shown));
       range.setAttribute("aria-valuetext", field.value || "latest");
       range.hidden = false;
       for (const link of form.querySelectorAll(".windows a")) {
-        if (link.textContent === span.window) {
-          link.setAttribute("aria-current", "true");
-        }
+        link.toggleAttribute("aria-current", link.textContent === span.window);
       }
     })
     .catch(() => {});
+  ask();
   range.addEventListener("input", () => {
     field.value = moved() ? moment(at()) : "";
     field.placeholder = moved() ? "" : "latest";

@@ -22,6 +22,9 @@ const WIDTHS: u32 = 14;
 /// Counts kept at one width. Empty ones take no place.
 const KEPT: usize = 1_024;
 
+/// The shortest stretch that is shown, so that a first commit has some ground to stand on.
+const SHORTEST: Duration = Duration::from_mins(1);
+
 /// Bars of one picture.
 pub const BARS: u64 = 160;
 
@@ -159,11 +162,11 @@ impl Window {
         }
     }
 
-    /// The narrowest that reaches from `closed` back to `first`, where history begins.
+    /// The one that a page has unless it is asked for another: all there is, or of a long history
+    /// the newest month, in which most of what is looked for happened.
     pub fn fitting(first: Timestamp, closed: Timestamp) -> Self {
-        let history = closed.since(first);
-        let fits = |window: &Self| window.length().is_some_and(|length| length >= history);
-        Self::EACH.into_iter().find(fits).unwrap_or(Self::All)
+        let month = Self::Month.length().unwrap_or_default();
+        if closed.since(first) <= month { Self::All } else { Self::Month }
     }
 
     /// The stretch that it shows: up to `closed` where `shown` lies in that, else with `shown` in
@@ -174,7 +177,7 @@ impl Window {
         first: Timestamp,
         closed: Timestamp,
     ) -> (Timestamp, Timestamp) {
-        let first = first.min(closed);
+        let first = first.min(closed.saturating_sub(SHORTEST));
         let Some(length) = self.length() else {
             return (first, closed);
         };
@@ -245,6 +248,18 @@ mod tests {
         let bars = density.bars(at(0), at(120));
         let counts: Vec<_> = bars.iter().map(|bar| (bar.from, bar.changes)).collect();
         assert_eq!(counts, [(at(50), 3), (at(100), 2)]);
+    }
+
+    #[test]
+    fn a_short_history_is_shown_whole() {
+        let (day, closed) = (86_400_u64, at(1_800_000_000));
+        let fitting = |days| Window::fitting(at(1_800_000_000 - days * day), closed);
+        assert_eq!(
+            [fitting(0), fitting(31), fitting(32)],
+            [Window::All, Window::All, Window::Month]
+        );
+        let (from, to) = Window::All.stretch(closed, closed, closed);
+        assert_eq!((to, to.since(from)), (closed, SHORTEST));
     }
 
     #[test]

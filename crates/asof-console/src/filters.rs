@@ -1,6 +1,13 @@
 //! How templates word what they are given.
 
-#![expect(unreachable_pub, reason = "the macro makes each filter a type that is `pub`")]
+#![expect(
+    unreachable_pub,
+    clippy::inline_always,
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the macro makes each filter a type with the methods that templates call"
+)]
 
 use core::fmt::Display;
 

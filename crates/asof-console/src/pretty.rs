@@ -21,15 +21,11 @@ pub fn pretty(json: &str) -> String {
             '{' | '[' => {
                 out.push(character);
                 space(&mut characters);
-                match characters.peek() {
-                    Some(&close @ ('}' | ']')) => {
-                        characters.next();
-                        out.push(close);
-                    }
-                    _ => {
-                        depth += 1;
-                        line(&mut out, depth);
-                    }
+                if let Some(close) = characters.next_if(|next| matches!(next, '}' | ']')) {
+                    out.push(close);
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
                 }
             }
             '}' | ']' => {
@@ -62,7 +58,7 @@ fn string(characters: &mut Peekable<Chars<'_>>, out: &mut String) {
 }
 
 fn space(characters: &mut Peekable<Chars<'_>>) {
-    while characters.next_if(|character| character.is_ascii_whitespace()).is_some() {}
+    while characters.next_if(char::is_ascii_whitespace).is_some() {}
 }
 
 fn line(out: &mut String, depth: usize) {

@@ -140,6 +140,6 @@ mod tests {
         assert_eq!(count(1_000_000), "1,000,000");
         assert_eq!(span(Duration::from_millis(40)), "40 ms");
         assert_eq!(span(Duration::from_secs(3 * 86_400 + 4 * 3_600 + 5)), "3 d 4 h");
-        assert_eq!(span(Duration::from_secs(60)), "1 min");
+        assert_eq!(span(Duration::from_mins(1)), "1 min");
     }
 }

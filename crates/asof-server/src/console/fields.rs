@@ -4,7 +4,7 @@ use core::str::FromStr;
 
 use percent_encoding::percent_decode_str;
 
-use super::routes::Path;
+use super::routes::Address;
 use crate::limits::FIELDS_MAX;
 use crate::query::parse;
 use crate::refusal::Refusal;
@@ -22,7 +22,7 @@ impl Fields {
     /// # Errors
     ///
     /// `Invalid` for a name that is unknown or there twice, and for what is no UTF-8.
-    pub(super) fn read(path: &Path, text: &str) -> Result<Self, Refusal> {
+    pub(super) fn read(path: &Address, text: &str) -> Result<Self, Refusal> {
         let mut fields = Self::default();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -74,7 +74,7 @@ impl Fields {
     }
 
     /// The fields that mean something only here, not on every page.
-    pub(super) fn own(&self, path: &Path) -> Vec<(&'static str, String)> {
+    pub(super) fn own(&self, path: &Address) -> Vec<(&'static str, String)> {
         let own = path.takes.iter();
         own.filter_map(|name| Some((*name, self.text(name)?.to_owned()))).collect()
     }

@@ -40,7 +40,7 @@ use crate::limits::FORM_BYTES_MAX;
 use crate::refusal::{Answer, Refusal};
 use crate::reply;
 use fields::Fields;
-use routes::{Path, What};
+use routes::{Address, What};
 use visit::Visit;
 
 /// What the console remembers between requests.
@@ -68,7 +68,7 @@ static BUILD: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The path of the console that a request is for. The root is one for browsers only.
-pub(crate) fn find(parts: &Parts) -> Option<&'static Path> {
+pub(crate) fn find(parts: &Parts) -> Option<&'static Address> {
     let path = routes::find(parts.uri.path())?;
     if path.what == What::Page(Page::Overview) {
         let accept = parts.headers.get(header::ACCEPT)?.to_str().ok()?;
@@ -78,7 +78,7 @@ pub(crate) fn find(parts: &Parts) -> Option<&'static Path> {
 }
 
 /// Answers it.
-pub(crate) fn answer(app: &App, path: &'static Path, parts: Parts, body: Body) -> Answering {
+pub(crate) fn answer(app: &App, path: &'static Address, parts: Parts, body: Body) -> Answering {
     let app = app.clone();
     Answering::later(async move {
         let began = app.settings.clock.boot();
@@ -112,7 +112,7 @@ fn secure(headers: &mut HeaderMap) {
     headers.append(header::VARY, HeaderValue::from_static("cookie"));
 }
 
-async fn serve(app: &App, path: &'static Path, parts: &Parts, body: Body) -> Answer {
+async fn serve(app: &App, path: &'static Address, parts: &Parts, body: Body) -> Answer {
     if !path.takes_method(&parts.method) {
         let detail = format!("{} takes {}", parts.uri.path(), path.allow());
         let mut refusal = Refusal::new(ErrorName::MethodNotAllowed, detail);
@@ -136,7 +136,7 @@ async fn serve(app: &App, path: &'static Path, parts: &Parts, body: Body) -> Ans
         Fields::read(path, parts.uri.query().unwrap_or_default())?
     };
     match path.what {
-        What::Login => return login(app, parts, &fields),
+        What::Login => return Ok(login(app, parts, &fields)),
         What::Logout => return Ok(logout(app, parts)),
         _ => {}
     }
@@ -215,7 +215,7 @@ fn redirect(status: StatusCode, to: &str) -> Response<Body> {
 }
 
 /// The page that asks for a token; to a script, the word that one is needed.
-fn not_logged_in(app: &App, path: &Path, parts: &Parts) -> Answer {
+fn not_logged_in(app: &App, path: &Address, parts: &Parts) -> Answer {
     let What::Page(_) = path.what else {
         let detail = "the session has ended: log in again";
         return Err(Refusal::new(ErrorName::Unauthorized, detail));
@@ -233,25 +233,26 @@ fn ask_for_token(app: &App, next: &str, refusal: Option<String>) -> Response<Bod
     response
 }
 
-fn login(app: &App, parts: &Parts, fields: &Fields) -> Answer {
+fn login(app: &App, parts: &Parts, fields: &Fields) -> Response<Body> {
     // Only to a page of this console: a path of ours, and no other host by a second slash.
     let next = fields.text("next").unwrap_or("/");
     let bare = next.split('?').next().unwrap_or_default();
     let is_page = routes::find(bare).is_some_and(|path| matches!(path.what, What::Page(_)));
-    let next = if is_page { next } else { "/" };
+    let is_url = next.bytes().all(|byte| byte.is_ascii_graphic());
+    let next = if is_page && is_url { next } else { "/" };
     let hash = access::token_hash(fields.text("token").unwrap_or_default().trim());
     let settings = &app.settings;
     if app.gate.now(&app.store).holder(hash).is_none() {
         tracing::warn!(path = parts.uri.path(), "a token was refused");
         let refusal = "This token is not known, or was revoked.".to_owned();
-        return Ok(ask_for_token(app, next, Some(refusal)));
+        return ask_for_token(app, next, Some(refusal));
     }
     app.console.sessions.end(&parts.headers, settings.transport);
     let id = app.console.sessions.begin(hash, &*settings.random, settings.clock.boot());
     let mut response = redirect(StatusCode::SEE_OTHER, next);
     let cookie = session::set_cookie(Some(&id), settings.transport);
     response.headers_mut().insert(header::SET_COOKIE, cookie);
-    Ok(response)
+    response
 }
 
 fn logout(app: &App, parts: &Parts) -> Response<Body> {

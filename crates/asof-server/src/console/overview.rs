@@ -45,7 +45,7 @@ pub(super) async fn overview(visit: &Visit<'_>, frame: Frame) -> Result<String, 
             Health::ReadOnly(why) => Some(format!("The store is read-only: {why}")),
         },
         cap: app.store.cap().map(control::cap_line),
-        spaces: spaces.map(|space| row(visit, space, &counts)).collect(),
+        spaces: spaces.map(|space| row(visit, &space, &counts)).collect(),
         recent: recent.rows,
         pending,
         pins: app.store.pins().len() as u64,
@@ -54,7 +54,7 @@ pub(super) async fn overview(visit: &Visit<'_>, frame: Frame) -> Result<String, 
     Ok(page.html())
 }
 
-fn row(visit: &Visit<'_>, info: SpaceInfo, counts: &HashMap<SpaceName, SpaceCount>) -> SpaceRow {
+fn row(visit: &Visit<'_>, info: &SpaceInfo, counts: &HashMap<SpaceName, SpaceCount>) -> SpaceRow {
     let now = visit.app.settings.clock.boot();
     let counted = counts.get(&info.name).map(|count| Counted {
         keys: count.usage.live_keys,

@@ -4,9 +4,9 @@
 use asof_console::frame::Page;
 use http::Method;
 
-/// A path of the console.
+/// An address of the console.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Path {
+pub(crate) struct Address {
     pub(super) path: &'static str,
     pub(super) what: What,
     /// The names in its query, or in its form; those that all pages take are not among them.
@@ -40,7 +40,7 @@ pub(super) const COMMON: &[&str] = &["at", "epoch", "build", "window", "above_ca
 /// Where assets are, below the name of the build.
 pub(super) const ASSETS: &str = "/console/assets/";
 
-const PATHS: &[Path] = &[
+const ADDRESSES: &[Address] = &[
     page(Page::Overview, &[]),
     page(Page::Space, &["space", "prefix", "after"]),
     page(Page::Key, &["space", "key", "with", "before"]),
@@ -52,10 +52,10 @@ const PATHS: &[Path] = &[
     page(Page::Pins, &[]),
     page(Page::Cap, &[]),
     page(Page::Audit, &["before"]),
-    Path { path: "/console/density.svg", what: What::Density, takes: &[] },
-    Path { path: "/console/density.json", what: What::Span, takes: &[] },
-    Path { path: "/console/feed", what: What::Feed, takes: &["after", "heartbeat", "spaces"] },
-    Path {
+    Address { path: "/console/density.svg", what: What::Density, takes: &[] },
+    Address { path: "/console/density.json", what: What::Span, takes: &[] },
+    Address { path: "/console/feed", what: What::Feed, takes: &["after", "heartbeat", "spaces"] },
+    Address {
         path: "/console/act",
         what: What::Act,
         takes: &[
@@ -63,25 +63,25 @@ const PATHS: &[Path] = &[
             "id",
         ],
     },
-    Path { path: "/console/login", what: What::Login, takes: &["token", "next"] },
-    Path { path: "/console/logout", what: What::Logout, takes: &[] },
+    Address { path: "/console/login", what: What::Login, takes: &["token", "next"] },
+    Address { path: "/console/logout", what: What::Logout, takes: &[] },
 ];
 
-const ASSET: Path = Path { path: ASSETS, what: What::Asset, takes: &[] };
+const ASSET: Address = Address { path: ASSETS, what: What::Asset, takes: &[] };
 
-const fn page(page: Page, takes: &'static [&'static str]) -> Path {
-    Path { path: page.path(), what: What::Page(page), takes }
+const fn page(page: Page, takes: &'static [&'static str]) -> Address {
+    Address { path: page.path(), what: What::Page(page), takes }
 }
 
 /// The path of the console that `path` is.
-pub(super) fn find(path: &str) -> Option<&'static Path> {
+pub(super) fn find(path: &str) -> Option<&'static Address> {
     if path.starts_with(ASSETS) {
         return Some(&ASSET);
     }
-    PATHS.iter().find(|known| known.path == path)
+    ADDRESSES.iter().find(|known| known.path == path)
 }
 
-impl Path {
+impl Address {
     /// Whether it is asked in this way. What changes something is only ever posted.
     pub(super) fn takes_method(&self, method: &Method) -> bool {
         match self.what {

@@ -41,7 +41,7 @@ pub(super) struct LogCount {
     pub(super) density: Density,
     /// The earliest commit that was met.
     pub(super) first: Option<Timestamp>,
-    through: Cursor,
+    pub(super) through: Cursor,
     /// The control history up to where it was looked through for imports.
     control: u64,
 }

@@ -14,16 +14,19 @@ use crate::reply;
 
 /// The picture under the slider.
 pub(super) async fn picture(visit: &Visit<'_>) -> Answer {
-    let (picture, _) = drawn(visit).await?;
+    let Drawn { picture, .. } = drawn(visit).await?;
     Ok(fresh(reply::typed("image/svg+xml", picture.svg())))
 }
 
 /// Where the slider begins, ends and stands, in microseconds.
 pub(super) async fn span(visit: &Visit<'_>) -> Answer {
-    let (picture, window) = drawn(visit).await?;
+    let Drawn { picture, window, whole } = drawn(visit).await?;
     let [from, to, shown] = [picture.from, picture.to, picture.shown].map(Timestamp::as_micros);
     let window = window.as_str();
-    let json = format!("{{\"from\":{from},\"to\":{to},\"shown\":{shown},\"window\":\"{window}\"}}");
+    let json = format!(
+        "{{\"from\":{from},\"to\":{to},\"shown\":{shown},\"window\":\"{window}\",\
+         \"whole\":{whole}}}"
+    );
     Ok(fresh(reply::typed(reply::JSON, json)))
 }
 
@@ -33,7 +36,14 @@ fn fresh(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-async fn drawn(visit: &Visit<'_>) -> Result<(Picture, Window), Refusal> {
+/// The picture, of which window it is, and whether all of the log is counted in it.
+struct Drawn {
+    picture: Picture,
+    window: Window,
+    whole: bool,
+}
+
+async fn drawn(visit: &Visit<'_>) -> Result<Drawn, Refusal> {
     let frame = visit.frame(Page::Overview)?;
     let time = visit.app.store.time();
     let shown = frame.shown.min(time.closed);
@@ -44,8 +54,9 @@ async fn drawn(visit: &Visit<'_>) -> Result<(Picture, Window), Refusal> {
         let window = frame.window.unwrap_or_else(|| Window::fitting(first, time.closed));
         let (from, to) = window.stretch(shown, first, time.closed);
         let bars = if all { log.density.bars(from, to) } else { Vec::new() };
-        (from, to, window, bars)
+        (from, to, window, bars, log.through.effective >= time.closed)
     });
-    let (from, to, window, bars) = counted.await;
-    Ok((Picture { from, to, shown, cap: time.cap, bars }, window))
+    let (from, to, window, bars, whole) = counted.await;
+    let picture = Picture { from, to, shown, cap: time.cap, bars };
+    Ok(Drawn { picture, window, whole })
 }

@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::fields::Fields;
-use super::routes::Path;
+use super::routes::Address;
 use super::{BUILD, commits, control, html, keys, overview, redirect, releases};
 use crate::access::{self, Caller};
 use crate::app::App;
@@ -21,7 +21,7 @@ use crate::refusal::Refusal;
 /// One request.
 pub(super) struct Visit<'a> {
     pub(super) app: &'a App,
-    pub(super) path: &'static Path,
+    pub(super) path: &'static Address,
     pub(super) parts: &'a Parts,
     pub(super) fields: Fields,
     pub(super) caller: Caller,
