@@ -121,7 +121,7 @@ pub(super) fn set_cookie(id: Option<&str>, transport: Transport) -> HeaderValue 
         None => ("", 0),
     };
     reply::owned_text(format!(
-        "{name}={id}; Address=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}"
+        "{name}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}"
     ))
 }
 
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn behind_tls_the_cookie_is_bound_to_it() {
         let plain = set_cookie(Some("id"), Transport::Plain);
-        let text = "asof-session=id; Address=/; HttpOnly; SameSite=Strict; Max-Age=43200";
+        let text = "asof-session=id; Path=/; HttpOnly; SameSite=Strict; Max-Age=43200";
         assert_eq!(plain, text);
         let tls = set_cookie(Some("id"), Transport::Tls);
         assert_eq!(tls, format!("__Host-{text}; Secure"));
