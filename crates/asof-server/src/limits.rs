@@ -127,6 +127,12 @@ pub(crate) const CONSOLE_KEYS: usize = 100;
 /// Commits, versions or records of one page of the console.
 pub(crate) const CONSOLE_ROWS: usize = 50;
 
+/// Commits between two moments up to which the log says what differs; past it the keys are walked.
+pub(crate) const DIFF_COMMITS_MAX: usize = 200;
+
+/// Keys written in them up to which each is looked at.
+pub(crate) const DIFF_KEYS_MAX: usize = 2_000;
+
 /// Bytes of a value that are read for its beginning in a list.
 pub(crate) const EXCERPT_BYTES_MAX: u64 = 16 << 10;
 

@@ -1,5 +1,7 @@
 //! Spaces, keys, and what differs between two moments.
 
+use std::collections::BTreeSet;
+
 use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page};
 use asof_console::page::{
@@ -7,14 +9,16 @@ use asof_console::page::{
 };
 use asof_console::{diff as line_diff, pretty};
 use asof_store::{
-    Content, HistoryRange, Key, ScanRange, SpaceName, SpaceState, Version, View, WithValues,
+    AsOf, Content, Cursor, DiffEntry, DiffPage, HistoryRange, Key, LogRange, ScanRange, SpaceName,
+    SpaceState, Store, Version, View, WithValues,
 };
 use asof_time::{End, Timestamp};
 
 use super::commits;
 use super::visit::{Visit, moment};
 use crate::limits::{
-    CONSOLE_KEYS, CONSOLE_ROWS, EXCERPT_BYTES_MAX, EXCERPT_CHARS_MAX, SHOWN_BYTES_MAX,
+    CONSOLE_KEYS, CONSOLE_ROWS, DIFF_COMMITS_MAX, DIFF_KEYS_MAX, EXCERPT_BYTES_MAX,
+    EXCERPT_CHARS_MAX, SHOWN_BYTES_MAX,
 };
 use crate::refusal::Refusal;
 
@@ -96,7 +100,7 @@ pub(super) async fn key(visit: &Visit<'_>, frame: Frame) -> Result<String, Refus
             let earlier = match (earlier, history.versions.get(1)) {
                 (Some(earlier), _) => Some(earlier),
                 (None, Some(one)) if before.is_none() => {
-                    store.view(asof_store::AsOf::Beyond(one.effective)).ok()
+                    store.view(AsOf::Beyond(one.effective)).ok()
                 }
                 (None, _) => None,
             };
@@ -203,6 +207,72 @@ fn held(version: Option<&Version>) -> Held {
     Held::Text { text: readable.to_owned(), cut, content_type, bytes, hash }
 }
 
+/// A page of the keys that hold something else in `later` than in `before`.
+///
+/// Where little was written in between, the log says which keys to look at, so that the answer
+/// takes no longer in a large space than in a small one. Else they are found by a walk, which has
+/// not far to go.
+fn differing(
+    store: &Store,
+    space: &SpaceName,
+    before: &View,
+    later: &View,
+    after: Option<&Key>,
+) -> Result<DiffPage, Refusal> {
+    let (from, to) = (before.as_of(), later.as_of());
+    let Some(keys) = written_between(store, space, from, to)? else {
+        let (from, to) = (AsOf::Beyond(from), AsOf::Beyond(to));
+        return Ok(store.diff(space, from, to, after, CONSOLE_ROWS)?);
+    };
+    let mut page = DiffPage { entries: Vec::new(), next: None };
+    for key in keys.into_iter().filter(|key| after.is_none_or(|after| key > after)) {
+        let content = |view: &View| {
+            let version = view.get(space, &key)?.value;
+            Ok::<_, Refusal>(version.map(|version| Content {
+                hash: version.hash,
+                content_type: version.content_type,
+                bytes: version.bytes.len() as u64,
+            }))
+        };
+        let (before, after) = (content(before)?, content(later)?);
+        if before == after {
+            continue;
+        }
+        if page.entries.len() == CONSOLE_ROWS {
+            page.next = page.entries.last().map(|last| last.key.clone());
+            break;
+        }
+        page.entries.push(DiffEntry { key, before, after });
+    }
+    Ok(page)
+}
+
+/// The keys of `space` written after `from` up to `to`, in order; `None` where they are many, or
+/// the log does not reach back so far.
+fn written_between(
+    store: &Store,
+    space: &SpaceName,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Option<BTreeSet<Key>>, Refusal> {
+    if to < from {
+        return Err(Refusal::invalid(format!("{to} is before {from}")));
+    }
+    let after = Cursor::after_snapshot(from, 0);
+    let range = LogRange { after, spaces: Some(vec![space.clone()]), limit: DIFF_COMMITS_MAX };
+    if store.log(&LogRange { limit: 1, ..range.clone() }).is_err() {
+        return Ok(None);
+    }
+    let page = store.log_back(Cursor::after_snapshot(to, 0), &range)?;
+    if page.next.is_some() {
+        return Ok(None);
+    }
+    let writes = page.commits.iter().flat_map(|commit| &commit.writes);
+    let keys: BTreeSet<Key> =
+        writes.filter(|write| write.space == *space).map(|write| write.key.clone()).collect();
+    Ok(Some(keys).filter(|keys| keys.len() <= DIFF_KEYS_MAX))
+}
+
 pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refusal> {
     let from = frame.params.iter().find(|(name, _)| *name == "from");
     let from = from.map(|(_, text)| moment("from", text)).transpose()?;
@@ -233,9 +303,7 @@ pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refu
     let (found, next) = visit
         .app
         .walk(move |store| {
-            let beyond = asof_store::AsOf::Beyond;
-            let (from, to) = (beyond(before.as_of()), beyond(later.as_of()));
-            let page = store.diff(&asked, from, to, after.as_ref(), CONSOLE_ROWS)?;
+            let page = differing(store, &asked, &before, &later, after.as_ref())?;
             let mut rows = Vec::with_capacity(page.entries.len());
             for entry in page.entries {
                 let glance = |view: &View, content: Option<&Content>| match content {
