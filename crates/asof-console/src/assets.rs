@@ -40,6 +40,7 @@ pub const TEMPLATES: &[&str] = &[
     include_str!("../templates/commit.html"),
     include_str!("../templates/density.svg"),
     include_str!("../templates/diff.html"),
+    include_str!("../templates/edges.html"),
     include_str!("../templates/key.html"),
     include_str!("../templates/log.html"),
     include_str!("../templates/login.html"),
@@ -50,6 +51,7 @@ pub const TEMPLATES: &[&str] = &[
     include_str!("../templates/release.html"),
     include_str!("../templates/releases.html"),
     include_str!("../templates/space.html"),
+    include_str!("../templates/tree.html"),
 ];
 
 #[cfg(test)]

@@ -35,14 +35,24 @@ pub enum Page {
     Pins,
     /// The cap.
     Cap,
+    /// Edges that tell how they stand.
+    Edges,
     /// Who changed what.
     Audit,
 }
 
 impl Page {
     /// Those that one can go to from everywhere.
-    pub const MAIN: [Self; 7] =
-        [Self::Overview, Self::Diff, Self::Log, Self::Releases, Self::Pins, Self::Cap, Self::Audit];
+    pub const MAIN: [Self; 8] = [
+        Self::Overview,
+        Self::Diff,
+        Self::Log,
+        Self::Releases,
+        Self::Pins,
+        Self::Cap,
+        Self::Edges,
+        Self::Audit,
+    ];
 
     /// Where it is.
     pub const fn path(self) -> &'static str {
@@ -57,6 +67,7 @@ impl Page {
             Self::Release => "/console/release",
             Self::Pins => "/console/pins",
             Self::Cap => "/console/cap",
+            Self::Edges => "/console/edges",
             Self::Audit => "/console/audit",
         }
     }
@@ -74,6 +85,7 @@ impl Page {
             Self::Release => "Release",
             Self::Pins => "Pins",
             Self::Cap => "Cap",
+            Self::Edges => "Edges",
             Self::Audit => "Audit",
         }
     }

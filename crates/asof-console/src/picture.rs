@@ -8,6 +8,7 @@ use askama::Template;
 use asof_time::Timestamp;
 
 use crate::density::Bar;
+use crate::page::Outcome;
 
 /// Height of the bars, in pixels.
 const HEIGHT: u64 = 44;
@@ -108,9 +109,67 @@ impl Picture {
     }
 }
 
+/// Height of the columns of a route, in pixels.
+const COLUMN_HEIGHT: u64 = 18;
+
+/// Columns at most; so wide that they fit 120 pixels.
+const COLUMNS: usize = 60;
+
+/// What a route answered with, in columns: what was held below, executions on top.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Columns {
+    /// Oldest first, as wide as two pixels each.
+    pub columns: Vec<Column>,
+}
+
+/// One column, in pixels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "they are where its two parts are")]
+pub struct Column {
+    pub x: u64,
+    pub width: u64,
+    pub held_y: u64,
+    pub held: u64,
+    pub executed_y: u64,
+    pub executed: u64,
+}
+
+/// The last of the outcomes, as columns that end at the right.
+pub(crate) fn columns(outcomes: &[Outcome]) -> Columns {
+    let shown = outcomes.get(outcomes.len().saturating_sub(COLUMNS)..).unwrap_or_default();
+    let all = |outcome: &Outcome| outcome.held.saturating_add(outcome.executed);
+    let most = shown.iter().map(all).max().unwrap_or(1).max(1);
+    let scaled = |part: u64| {
+        u64::try_from(u128::from(part) * u128::from(COLUMN_HEIGHT) / u128::from(most)).unwrap_or(0)
+    };
+    let first = (COLUMNS - shown.len()) as u64;
+    let columns = (first..).zip(shown).map(|(place, outcome)| {
+        let held = scaled(outcome.held);
+        // What there is of it is seen, however little.
+        let executed = scaled(outcome.executed).max(u64::from(outcome.executed > 0));
+        let executed = executed.min(COLUMN_HEIGHT);
+        let held = held.min(COLUMN_HEIGHT - executed);
+        let held_y = COLUMN_HEIGHT - held;
+        Column { x: place * 2, width: 2, held_y, held, executed_y: held_y - executed, executed }
+    });
+    Columns { columns: columns.collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_show_what_was_held_and_what_was_not() {
+        let outcome = |held, executed| Outcome { held, executed };
+        let drawn = columns(&[outcome(0, 0), outcome(90, 10), outcome(1_000_000, 1)]).columns;
+        let parts: Vec<_> = drawn.iter().map(|column| (column.held, column.executed)).collect();
+        assert_eq!(parts, [(0, 0), (0, 1), (17, 1)]);
+        assert!(drawn.iter().all(|column| column.executed_y + column.executed + column.held == 18));
+        assert_eq!(drawn.last().map(|column| column.x + column.width), Some(120));
+        let many = vec![outcome(u64::MAX, u64::MAX); 500];
+        assert_eq!(columns(&many).columns.len(), COLUMNS);
+    }
 
     #[test]
     fn bars_lie_where_their_time_is() {

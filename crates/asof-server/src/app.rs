@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, Gate};
 use crate::console::Console;
+use crate::edges::Edges;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) followers: Arc<Semaphore>,
     pub(crate) backups: Arc<Semaphore>,
     pub(crate) console: Console,
+    pub(crate) edges: Edges,
     large_bodies: Arc<Semaphore>,
     walks: Arc<Semaphore>,
     feed_asks: Arc<Semaphore>,
@@ -116,6 +118,7 @@ impl App {
             followers: Arc::new(Semaphore::new(settings.followers_max)),
             backups: Arc::new(Semaphore::new(limits::BACKUPS_MAX)),
             console: Console::default(),
+            edges: Edges::default(),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
             walks: Arc::new(Semaphore::new(limits::WALKS_MAX)),
             feed_asks: Arc::new(Semaphore::new(limits::FEED_ASKS_MAX)),

@@ -226,6 +226,8 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         Id::Pins => handler::control::pins(call).await,
         Id::CreatePin => handler::control::create_pin(call, call.json(body).await?).await,
         Id::ReleasePin => handler::control::release_pin(call).await,
+        Id::Edges => Ok(handler::edges::list(call)),
+        Id::ReportEdge => handler::edges::report(call, call.json(body).await?),
         Id::Releases => Ok(handler::release::list(call)),
         Id::Release => handler::release::show(call).await,
         Id::PlanRelease => handler::release::plan(call, call.bytes(body).await?).await,

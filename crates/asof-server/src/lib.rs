@@ -21,6 +21,7 @@ mod console;
 mod convert;
 mod cursor;
 mod dispatch;
+mod edges;
 mod guard;
 mod handler;
 mod lanes;

@@ -118,6 +118,27 @@ pub(crate) const COUNT_REST: u32 = 20;
 /// And never before this.
 pub(crate) const COUNT_REST_MIN: Duration = Duration::from_secs(2);
 
+/// Edges that may tell how they stand at once.
+pub(crate) const EDGES_MAX: usize = 64;
+
+/// Bytes of what one of them tells.
+pub(crate) const EDGE_REPORT_BYTES_MAX: usize = 256 << 10;
+
+/// Routes of it.
+pub(crate) const EDGE_ROUTES_MAX: usize = 256;
+
+/// Bytes of its name.
+pub(crate) const EDGE_NAME_BYTES_MAX: usize = 128;
+
+/// Reports of which the outcomes are kept: ten minutes of them.
+pub(crate) const EDGE_SAMPLES: usize = 61;
+
+/// Silence after which an edge is late: it tells every ten seconds.
+pub(crate) const EDGE_LATE: Duration = Duration::from_secs(30);
+
+/// Silence after which it is forgotten.
+pub(crate) const EDGE_GONE: Duration = Duration::from_hours(1);
+
 /// Commits read at once to count them.
 pub(crate) const COUNT_PAGE_COMMITS: usize = 500;
 

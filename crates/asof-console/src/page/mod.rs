@@ -3,6 +3,7 @@
 mod act;
 mod commits;
 mod control;
+mod edges;
 mod keys;
 mod overview;
 mod releases;
@@ -16,6 +17,7 @@ use crate::frame::Frame;
 pub use act::{Act, Blast, Change, SpaceBlast};
 pub use commits::{BadLine, Commit, CommitRow, Log, WriteRow};
 pub use control::{Audit, AuditRow, Cap, CapLine, PinRow, Pins};
+pub use edges::{Edge, EdgeRouteRow, EdgeStoreRow, Edges, Outcome, Tree};
 pub use keys::{Compared, Diff, DiffRow, Held, Key, KeyRow, Space, Truth, VersionRow};
 pub use overview::{Counted, Overview, SpaceRow, Times};
 pub use releases::{DayCell, Entry, EventRow, Release, ReleaseRow, Releases};
@@ -74,8 +76,8 @@ macro_rules! html {
 }
 
 html!(
-    Act, Audit, Cap, Commit, Diff, Key, Log, Login, Overview, Pins, Refused, Release, Releases,
-    Space
+    Act, Audit, Cap, Commit, Diff, Edges, Key, Log, Login, Overview, Pins, Refused, Release,
+    Releases, Space
 );
 
 /// A short form of a hash, for people to compare by.

@@ -97,6 +97,54 @@ fn release(text: &str) -> ReleaseRow {
     }
 }
 
+fn edges(text: &str) -> Edges {
+    let own = || text.to_owned();
+    let store = EdgeStoreRow {
+        store: own(),
+        through: Some(at(5)),
+        lag: Some("1 ms".into()),
+        silent: None,
+        cap: Some(at(4)),
+        confirms: true,
+    };
+    let route = EdgeRouteRow {
+        route: own(),
+        mode: own(),
+        standing: own(),
+        class: "live",
+        held: 1,
+        executed: 2,
+        mismatches: 3,
+        hit_rate: "33.3%".into(),
+        unstorable: own(),
+        outcomes: vec![Outcome { held: 1, executed: 2 }],
+    };
+    let tree = |inputs| Tree {
+        call: own(),
+        known: own(),
+        from: Some(at(1)),
+        until: None,
+        through: Some(at(5)),
+        limits: own(),
+        hash: own(),
+        as_of: Some(at(5)),
+        inputs,
+    };
+    let edge = Edge {
+        name: own(),
+        token: Some(own()),
+        heard: "1 s ago".into(),
+        late: false,
+        entries: 1,
+        bytes: 2,
+        evicted: 3,
+        stores: vec![store],
+        routes: vec![route],
+        trees: vec![tree(vec![tree(vec![tree(Vec::new())]), tree(Vec::new())])],
+    };
+    Edges { frame: frame(Page::Edges, text), edges: vec![edge] }
+}
+
 /// Every page, with `text` wherever a stranger chooses.
 #[expect(clippy::too_many_lines, reason = "a list of the pages, each with all its fields")]
 fn pages(text: &str) -> Vec<(&'static str, String)> {
@@ -248,6 +296,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("pins", pins.html()),
         ("cap", capped.html()),
         ("audit", audits.html()),
+        ("edges", edges(text).html()),
         ("act", act.html()),
         ("refused", refused.html()),
         ("login", login.html()),

@@ -7,6 +7,7 @@
 mod act;
 mod commits;
 mod control;
+mod edges;
 mod fields;
 mod keys;
 mod origin;

@@ -51,6 +51,7 @@ const ADDRESSES: &[Address] = &[
     page(Page::Release, &["name"]),
     page(Page::Pins, &[]),
     page(Page::Cap, &[]),
+    page(Page::Edges, &[]),
     page(Page::Audit, &["before"]),
     Address { path: "/console/density.svg", what: What::Density, takes: &[] },
     Address { path: "/console/density.json", what: What::Span, takes: &[] },

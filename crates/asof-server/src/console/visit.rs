@@ -11,7 +11,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use super::fields::Fields;
 use super::routes::Address;
-use super::{BUILD, commits, control, html, keys, overview, redirect, releases};
+use super::{BUILD, commits, control, edges, html, keys, overview, redirect, releases};
 use crate::access::{self, Caller};
 use crate::app::App;
 use crate::body::Body;
@@ -75,6 +75,7 @@ impl Visit<'_> {
             Page::Release => releases::release(self, frame).await?,
             Page::Pins => control::pins(self, frame)?,
             Page::Cap => control::cap(self, frame).await?,
+            Page::Edges => edges::edges(self, frame)?,
             Page::Audit => control::audit(self, frame).await?,
         };
         let mut response = html(StatusCode::OK, text);
@@ -172,6 +173,7 @@ impl Visit<'_> {
     fn may_see(&self, page: Page) -> bool {
         let route = match page {
             Page::Releases | Page::Release => RouteId::Releases,
+            Page::Edges => RouteId::Edges,
             Page::Audit => RouteId::Control,
             _ => return true,
         };

@@ -28,7 +28,7 @@ const PAGES: [&str; 9] = [
 ];
 
 /// Those that take an operator.
-const OPERATORS: [&str; 2] = ["/console/releases", "/console/audit"];
+const OPERATORS: [&str; 3] = ["/console/releases", "/console/audit", "/console/edges"];
 
 impl Service {
     async fn page(&self, path: &str) -> Reply {
@@ -462,4 +462,78 @@ async fn the_density_holds_every_commit_and_history_that_was_imported_later() {
     assert_eq!(live.status, 200, "{}", live.text());
     let (many, _) = bars().await;
     assert!((40..=160).contains(&many), "{many}");
+}
+
+/// What an edge tells, with so many answers out of what it held.
+fn told(held: u64) -> serde_json::Value {
+    serde_json::json!({
+        "routes": [{
+            "route": "GET pages /{*path}", "mode": "on", "standing": "quarantined: <b>why</b>",
+            "agreed": 5, "observed_min": 5, "mismatches": 1, "executions": 2, "held": held,
+            "hit_rate": 0.5, "unstorable": {"set-cookie": 3}
+        }],
+        "stores": [{
+            "store": "main", "epoch": null, "through": 5_000_000, "cap": null, "floor": 0,
+            "silent_ms": 12, "lag_ms": 40
+        }],
+        "peers": [],
+        "cache": {
+            "entries": 7, "bytes": 2_048, "executions": 0, "changes": 0, "evicted": 0,
+            "evicted_inside_window": 0
+        },
+        "explained": [{
+            "call": "GET pages /<script>", "key": "k", "known": "held", "from": 1, "through": 5,
+            "inputs": [{"call": "GET main /v1/spaces/s/keys/k", "key": "l", "known": "held",
+                        "limits": ["from", "end"]}]
+        }],
+        "of-a-later-version": true
+    })
+}
+
+#[tokio::test]
+async fn an_edge_that_tells_how_it_stands_is_shown_and_nothing_is_believed_twice() {
+    let clock = Arc::new(ManualClock::new(Timestamp::MIN));
+    let settings = Settings { clock: clock.clone(), ..Settings::default() };
+    let service = Service::with(Access::Tokens, settings);
+    let operator = service.log_in(&service.token("o", Role::Operator, Scope::All)).await;
+    let bearer = |name| format!("Bearer {}", service.token(name, Role::Reader, Scope::All));
+    let (one, other) = (bearer("e1"), bearer("e2"));
+    let tell = async |name: &str, token: &str, body: serde_json::Value| {
+        let headers = [("authorization", token), ("content-type", "application/json")];
+        service.send("PUT", &format!("/v1/edges/{name}"), &headers, body.to_string()).await
+    };
+    for held in [10, 30] {
+        let reply = tell("edge-1", &one, told(held)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        clock.advance(std::time::Duration::from_secs(10));
+    }
+    // Nobody else speaks under its name while it lives.
+    assert_eq!(tell("edge-1", &other, told(1)).await.problem(), (409, "Conflict".to_owned()));
+    let page = service.visit("/console/edges", &operator).await.text();
+    for text in
+        ["edge-1", "10 s ago", "quarantined: &#60;b&#62;why", "set-cookie 3", "/&#60;script&#62;"]
+    {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(page.contains("limits: from, end") && page.matches("<rect").count() == 2, "{page}");
+    let headers = [("authorization", one.as_str())];
+    let list = service.send("GET", "/v1/edges", &headers, "").await;
+    assert_eq!(list.problem(), (403, "Forbidden".to_owned()), "a reader tells, and does not look");
+    clock.advance(std::time::Duration::from_secs(30));
+    let page = service.visit("/console/edges", &operator).await.text();
+    assert!(page.contains("last heard 40 s ago"), "{page}");
+    // What is too much is refused: names, routes, bytes, edges.
+    let mut large = told(1);
+    large["explained"][0]["call"] = "x".repeat(300 << 10).into();
+    assert_eq!(tell("edge-2", &one, large).await.problem(), (413, "TooLarge".to_owned()));
+    assert_eq!(tell("a%00b", &one, told(1)).await.problem().0, 400);
+    assert_eq!(tell(&"n".repeat(129), &one, told(1)).await.problem().0, 400);
+    for number in 0..63 {
+        assert_eq!(tell(&format!("many-{number}"), &one, told(1)).await.status, 200);
+    }
+    assert_eq!(tell("one-too-many", &one, told(1)).await.problem().0, 413);
+    clock.advance(std::time::Duration::from_hours(1));
+    let page = service.visit("/console/edges", &operator).await;
+    assert_eq!(page.status, 401, "the session went with the hour");
+    assert_eq!(tell("edge-1", &other, told(1)).await.status, 200, "and so did the edges");
 }
