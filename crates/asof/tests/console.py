@@ -7,13 +7,16 @@ by mouse, by keyboard alone, and with scripts switched off.
 """
 
 import base64
+import http.server
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -264,6 +267,92 @@ def pages(browser, store, before, bad):
     }
 
 
+class Page(http.server.BaseHTTPRequestHandler):
+    """A service behind the edge: it reads a key through its egress listener."""
+
+    egress = None
+
+    def do_GET(self):
+        url = f"http://{self.egress}/-/main/v1/spaces/products/keys/kettle"
+        request = urllib.request.Request(url, headers={"Asof-Context": self.headers["Asof-Context"]})
+        with urllib.request.urlopen(request, timeout=WAIT_SECONDS) as answer:
+            body = answer.read()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def free_address():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def behind_an_edge(browser, program, store, folder, shots):
+    """An edge tells its store how it stands, and what was asked about."""
+    service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    listen, admin, Page.egress = free_address(), free_address(), free_address()
+    config = os.path.join(folder, "edge.toml")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f"""
+listen = '{listen}'
+admin = '{admin}'
+report_as = 'edge-1'
+[stores.main]
+url = '{store.root}'
+[[ingress.rules]]
+service = 'shop'
+[services.shop]
+upstreams = ['http://127.0.0.1:{service.server_address[1]}']
+egress = '{Page.egress}'
+[[services.shop.routes]]
+path = '/products/{{id}}'
+mode = 'on'
+observed_min = 1
+[[services.shop.routes]]
+path = '/{{*path}}'
+mode = 'observe'
+""")
+    edge = subprocess.Popen([program, "edge", "--config", config], stderr=subprocess.DEVNULL)
+
+    def ask(path, at=listen):
+        try:
+            with urllib.request.urlopen(f"http://{at}{path}", timeout=WAIT_SECONDS) as answer:
+                return json.load(answer)
+        except OSError:
+            return None
+
+    def told():
+        for number in range(20):
+            ask("/products/kettle")
+            ask(f"/else/{number % 3}")
+        if ask("/explain?path=/products/kettle", admin) is None:
+            return False
+        edges = store.ask("GET", "/v1/edges")["edges"]
+        return any(edge["report"].get("explained") for edge in edges)
+
+    try:
+        WebDriverWait(browser.driver, 60, 1).until(lambda _: told())
+        browser.driver.get(f"{store.root}/console/edges")
+        text = browser.text()
+        assert "edge-1" in text and "GET shop /products/kettle" in text, text
+        tree = browser.one("ul.tree").text
+        assert "/v1/spaces/products/keys/kettle" in tree and "limits" in tree, tree
+        assert browser.all("svg.outcomes rect"), "outcomes are drawn"
+        shoot_all(browser, shots, "edges")
+        browser.check_clean()
+    finally:
+        edge.terminate()
+        edge.wait(WAIT_SECONDS)
+        service.shutdown()
+
+
 def look(browser, urls, shots):
     for name, url in urls.items():
         browser.driver.get(url)
@@ -470,6 +559,7 @@ def main():
             clear_by_keyboard(browser, store)
             follow(browser, store)
             act_on_others(browser, store, bad)
+            behind_an_edge(browser, program, store, folder, shots)
             without_scripts(folder, store, before)
             log_in(browser, store, shots)
         finally:
