@@ -20,3 +20,5 @@ mod release;
 mod run;
 mod scripts;
 mod serve;
+mod shop;
+mod timed;

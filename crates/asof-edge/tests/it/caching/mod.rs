@@ -10,6 +10,7 @@ mod declared;
 mod held_by_others;
 mod moments;
 mod pair;
+mod previews;
 mod proven;
 mod reads;
 mod shared;
