@@ -9,6 +9,7 @@ mod cache;
 mod cap;
 mod client;
 mod commit;
+mod console;
 mod data;
 mod edge;
 mod effect;
@@ -69,6 +70,8 @@ enum What {
     Depth,
     /// The dry run of a cap beside a bare scan of the log and one seek a key.
     Cap,
+    /// Pages of the console over many keys beside those over a thousand.
+    Console,
     /// Durable commits beside bare redb: one writer, and 64.
     Commit,
     /// Import of a file of history.
@@ -203,6 +206,11 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
     if all || matches!(arguments.what, What::Cap) {
         let (keys, rounds) = if quick { (10_000, 3) } else { (1_000_000, 5) };
         cap::run(report, keys, rounds)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Console) {
+        let (keys, rounds) = if quick { (20_000, 3) } else { (1_000_000, 9) };
+        console::run(report, keys, rounds)?;
         tell(report, arguments, told)?;
     }
     if all || matches!(arguments.what, What::Cache) {

@@ -6,10 +6,10 @@ use std::io::Read;
 use asof_api::ErrorName;
 use asof_api::body::{
     AcceptClockRequest, BadCommitBody, BadCommitListBody, CapOutcome, CapRequest, CapState,
-    ControlListBody, ImportBody, PinBody, PinListBody, PinOutcome, PinRequest, ReceiptBody,
-    RetentionBody, RetentionOutcome, RevertOutcome, RevertRequest, SourceAnswerBody, SpaceBody,
-    SpaceListBody, SpaceRequest, SpaceStateName, TimeBody, TokenListBody, TokenRequest,
-    TokenSecretBody, UsageBody,
+    ControlListBody, EdgeHeardBody, EdgeListBody, EdgeReport, ImportBody, PinBody, PinListBody,
+    PinOutcome, PinRequest, ReceiptBody, RetentionBody, RetentionOutcome, RevertOutcome,
+    RevertRequest, SourceAnswerBody, SpaceBody, SpaceListBody, SpaceRequest, SpaceStateName,
+    TimeBody, TokenListBody, TokenRequest, TokenSecretBody, UsageBody,
 };
 use asof_time::{Sequence, Timestamp};
 use http::{HeaderValue, Method, header};
@@ -314,6 +314,27 @@ impl Client {
     pub fn release_pin(&self, name: &str, reason: &str, dry_run: DryRun) -> Result<PinOutcome> {
         let target = dry_run.on(Target::new("/v1/pins").segment(name));
         self.act(Method::DELETE, target, reason)
+    }
+}
+
+/// Edges.
+impl Client {
+    /// Tells the store how the edge `name` stands.
+    ///
+    /// # Errors
+    ///
+    /// `TooLarge` where it tells too much, or too many edges do.
+    pub fn report_edge(&self, name: &str, report: &EdgeReport) -> Result<EdgeHeardBody> {
+        self.send_json(Method::PUT, Target::new("/v1/edges").segment(name), report)
+    }
+
+    /// The edges that told the store how they stand.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden` without an operator's token.
+    pub fn edges(&self) -> Result<EdgeListBody> {
+        self.get_json(Target::new("/v1/edges"))
     }
 }
 

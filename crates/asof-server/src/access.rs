@@ -157,6 +157,16 @@ impl Standing {
         self.is_open
     }
 
+    /// Whether callers are told apart by tokens.
+    pub(crate) fn needs_token(&self) -> bool {
+        self.needs_token
+    }
+
+    /// Who holds the token of this hash; `None` where it was revoked, or never was one.
+    pub(crate) fn holder(&self, hash: TokenHash) -> Option<Caller> {
+        self.known.find(hash).map(Caller::Token)
+    }
+
     /// Who sends `headers`.
     ///
     /// # Errors

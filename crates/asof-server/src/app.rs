@@ -10,6 +10,8 @@ use asof_time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::access::{Access, Gate};
+use crate::console::Console;
+use crate::edges::Edges;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -29,6 +31,18 @@ pub struct Settings {
     pub body_timeout: Duration,
     /// Keys that a control action may touch without a second word.
     pub confirm_above_keys: u64,
+    /// What lies between this service and a browser.
+    pub transport: Transport,
+}
+
+/// What lies between the service and a browser: the cookie of the console is made for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Transport {
+    /// Nothing that encrypts: loopback.
+    #[default]
+    Plain,
+    /// TLS, here or in something in front.
+    Tls,
 }
 
 impl Default for Settings {
@@ -40,6 +54,7 @@ impl Default for Settings {
             followers_max: limits::FOLLOWERS_DEFAULT,
             body_timeout: limits::BODY_TIMEOUT_DEFAULT,
             confirm_above_keys: limits::CONFIRM_ABOVE_KEYS_DEFAULT,
+            transport: Transport::default(),
         }
     }
 }
@@ -64,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) followers: Arc<Semaphore>,
     pub(crate) backups: Arc<Semaphore>,
+    pub(crate) console: Console,
+    pub(crate) edges: Edges,
     large_bodies: Arc<Semaphore>,
     walks: Arc<Semaphore>,
     feed_asks: Arc<Semaphore>,
@@ -100,6 +117,8 @@ impl App {
             stopping,
             followers: Arc::new(Semaphore::new(settings.followers_max)),
             backups: Arc::new(Semaphore::new(limits::BACKUPS_MAX)),
+            console: Console::default(),
+            edges: Edges::default(),
             large_bodies: Arc::new(Semaphore::new(limits::LARGE_BODIES_MAX)),
             walks: Arc::new(Semaphore::new(limits::WALKS_MAX)),
             feed_asks: Arc::new(Semaphore::new(limits::FEED_ASKS_MAX)),

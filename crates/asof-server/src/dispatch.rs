@@ -160,6 +160,32 @@ async fn answer(
     handle(&call, space, body).await
 }
 
+/// What the console asks for somebody whose session it knows: the same checks and the same handler
+/// as a request with a token would meet.
+pub(crate) async fn inside(
+    app: &App,
+    caller: &Caller,
+    route: &'static Route,
+    parts: &Parts,
+    body: Body,
+) -> Answer {
+    let began = app.settings.clock.boot();
+    let answer = async {
+        let (call, space) = Call::of(app, route, parts, caller)?;
+        handle(&call, space, body).await
+    };
+    let answer = answer.await;
+    let status = match &answer {
+        Ok(response) => response.status(),
+        Err(refusal) => refusal.name().status().get(),
+    };
+    let refusal =
+        answer.as_ref().err().map(|refusal| (refusal.name(), refusal.detail().to_owned()));
+    let took = app.settings.clock.boot().since(began);
+    log(route, parts, caller, status.as_u16(), took, refusal.as_ref());
+    answer
+}
+
 /// The handler of each route: whoever adds one to the table is made to say what it does here.
 async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer {
     use RouteId as Id;
@@ -200,6 +226,8 @@ async fn handle(call: &Call<'_>, space: Option<SpaceName>, body: Body) -> Answer
         Id::Pins => handler::control::pins(call).await,
         Id::CreatePin => handler::control::create_pin(call, call.json(body).await?).await,
         Id::ReleasePin => handler::control::release_pin(call).await,
+        Id::Edges => Ok(handler::edges::list(call)),
+        Id::ReportEdge => handler::edges::report(call, call.json(body).await?),
         Id::Releases => Ok(handler::release::list(call)),
         Id::Release => handler::release::show(call).await,
         Id::PlanRelease => handler::release::plan(call, call.bytes(body).await?).await,
@@ -314,13 +342,24 @@ impl<'a> Call<'a> {
         if route.needs != Needs::Nothing {
             *caller = gate.caller(&parts.headers)?;
         }
+        let known = Self::of(app, route, parts, caller)?;
+        if route.limit == BodyLimit::Empty && !body.is_end_stream() {
+            return Err(Refusal::invalid("this route takes no request body"));
+        }
+        Ok(known)
+    }
+
+    /// As [`new`](Self::new), of a caller who is known already.
+    fn of(
+        app: &'a App,
+        route: &'static Route,
+        parts: &'a Parts,
+        caller: &'a Caller,
+    ) -> Result<(Self, Option<SpaceName>), Refusal> {
         let query = Query::new(route, parts.uri.query())?;
         let path = Path::new(route.path, parts.uri.path());
         let space = path.space()?;
         access::check_role(caller, route, space.as_ref())?;
-        if route.limit == BodyLimit::Empty && !body.is_end_stream() {
-            return Err(Refusal::invalid("this route takes no request body"));
-        }
         Ok((Self { app, parts, query, caller, path, route }, space))
     }
 

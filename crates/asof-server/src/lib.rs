@@ -6,7 +6,8 @@
 //!
 //! A request passes, in this order: the guard against foreign web pages, the bearer token and
 //! its role, the strict query, the limit of its body, its handler. Reads of a point run on the
-//! lane of their connection; everything that walks runs on the blocking pool. This crate decides nothing of
+//! lane of their connection; everything that walks runs on the blocking pool. Browsers find the
+//! [`console`] beside the API. This crate decides nothing of
 //! time or history: that is the store's.
 
 mod access;
@@ -16,9 +17,11 @@ mod app;
 mod body;
 mod config;
 mod connection;
+mod console;
 mod convert;
 mod cursor;
 mod dispatch;
+mod edges;
 mod guard;
 mod handler;
 mod lanes;
@@ -36,7 +39,7 @@ mod stream;
 mod tls;
 
 pub use access::{Access, new_secret, token_hash};
-pub use app::Settings;
+pub use app::{Settings, Transport};
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, Limits, Log, LogFormat, StoreConfig, Tls};
 pub use listen::{ServeError, Server, serve};

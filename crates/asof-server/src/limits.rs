@@ -94,6 +94,76 @@ pub(crate) const STREAMS_MAX: u32 = 256;
 /// than a slip of one team's data, less than a shop's.
 pub(crate) const CONFIRM_ABOVE_KEYS_DEFAULT: u64 = 10_000;
 
+/// Sessions of the console at once: past it the one that was longest without a request ends.
+pub(crate) const SESSIONS_MAX: usize = 1_024;
+
+/// How long a session of the console lives without a request.
+pub(crate) const SESSION_IDLE: Duration = Duration::from_hours(1);
+
+/// How long it lives at all.
+pub(crate) const SESSION_LIFE: Duration = Duration::from_hours(12);
+
+/// Bytes of a form of the console: its fields are keys, names and reasons.
+pub(crate) const FORM_BYTES_MAX: usize = 32 << 10;
+
+/// Fields of one form or query of the console.
+pub(crate) const FIELDS_MAX: usize = 32;
+
+/// How long a page waits for what is counted in the background before it goes without.
+pub(crate) const COUNT_WAIT: Duration = Duration::from_millis(50);
+
+/// A space is not counted anew before so many times of what counting took.
+pub(crate) const COUNT_REST: u32 = 20;
+
+/// And never before this.
+pub(crate) const COUNT_REST_MIN: Duration = Duration::from_secs(2);
+
+/// Edges that may tell how they stand at once.
+pub(crate) const EDGES_MAX: usize = 64;
+
+/// Bytes of what one of them tells.
+pub(crate) const EDGE_REPORT_BYTES_MAX: usize = 256 << 10;
+
+/// Routes of it.
+pub(crate) const EDGE_ROUTES_MAX: usize = 256;
+
+/// Bytes of its name.
+pub(crate) const EDGE_NAME_BYTES_MAX: usize = 128;
+
+/// Reports of which the outcomes are kept: ten minutes of them.
+pub(crate) const EDGE_SAMPLES: usize = 61;
+
+/// Silence after which an edge is late: it tells every ten seconds.
+pub(crate) const EDGE_LATE: Duration = Duration::from_secs(30);
+
+/// Silence after which it is forgotten.
+pub(crate) const EDGE_GONE: Duration = Duration::from_hours(1);
+
+/// Commits read at once to count them.
+pub(crate) const COUNT_PAGE_COMMITS: usize = 500;
+
+/// Keys of one page of the console.
+pub(crate) const CONSOLE_KEYS: usize = 100;
+
+/// Commits, versions or records of one page of the console.
+pub(crate) const CONSOLE_ROWS: usize = 50;
+
+/// Commits between two moments up to which the log says what differs; past it the keys are walked.
+pub(crate) const DIFF_COMMITS_MAX: usize = 200;
+
+/// Keys written in them up to which each is looked at.
+pub(crate) const DIFF_KEYS_MAX: usize = 2_000;
+
+/// Bytes of a value that are read for its beginning in a list.
+pub(crate) const EXCERPT_BYTES_MAX: u64 = 16 << 10;
+
+/// Characters of a value that are shown in a list.
+pub(crate) const EXCERPT_CHARS_MAX: usize = 160;
+
+/// Bytes of a value that are shown on its page, and compared with another one.
+pub(crate) const SHOWN_BYTES_MAX: usize = 128 << 10;
+
+const _: () = assert!(SESSION_IDLE.as_secs() <= SESSION_LIFE.as_secs());
 const _: () = assert!(HEARTBEAT_MIN.as_millis() <= HEARTBEAT_DEFAULT.as_millis());
 const _: () = assert!(HEARTBEAT_DEFAULT.as_millis() <= HEARTBEAT_MAX.as_millis());
 const _: () = assert!(SESSION_WAIT.as_millis() <= WAIT_MAX.as_millis());

@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::access::Access;
-use crate::app::{App, Settings};
+use crate::app::{App, Settings, Transport};
 use crate::config::{Config, ConfigError};
 use crate::connection::{Acceptor, Speaker};
 use crate::lanes::Lanes;
@@ -101,6 +101,11 @@ impl Server {
             followers_max: config.limits.followers,
             confirm_above_keys: config.guard.confirm_above_keys,
             body_timeout: config.limits.body_timeout.0,
+            transport: if config.tls.is_some() || config.tls_terminated_elsewhere {
+                Transport::Tls
+            } else {
+                Transport::Plain
+            },
             ..Settings::default()
         };
         let (app, stop) = App::new(store, access, settings);

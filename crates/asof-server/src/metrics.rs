@@ -103,6 +103,12 @@ impl Metrics {
         self.latency_of("none").observe(0.0);
     }
 
+    /// Counts an answer of the console.
+    pub(crate) fn console(&self, status: u16, took: Duration) {
+        self.requests_of("console", status).inc();
+        self.latency_of("console").observe(took.as_secs_f64());
+    }
+
     fn requests_of(&self, route: &'static str, status: u16) -> Counter {
         self.requests.get_or_create_owned(&RequestLabels { route, status })
     }

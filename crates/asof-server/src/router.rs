@@ -1,4 +1,5 @@
-//! From a request to its route. The paths are those of the table in `asof_api`, and no others.
+//! From a request to its route. The paths are those of the table in `asof_api`, those of the
+//! console for browsers, and no others.
 
 use std::sync::LazyLock;
 
@@ -12,6 +13,7 @@ use crate::access::Access;
 use crate::answering::{Answering, Form};
 use crate::app::{App, Settings};
 use crate::body::Body;
+use crate::console;
 use crate::dispatch::dispatch;
 use crate::refusal::Refusal;
 use crate::reply;
@@ -64,6 +66,9 @@ impl Router {
     /// Finds who answers.
     pub(crate) fn route(&self, parts: Parts, body: Body) -> Answering {
         let Ok(found) = PATHS.at(parts.uri.path()) else {
+            if let Some(page) = console::find(&parts) {
+                return console::answer(&self.app, page, parts, body);
+            }
             return Answering::now(self.unrouted(ErrorName::NoSuchRoute, &parts));
         };
         let form = Form::asked_by(&parts.method);

@@ -5,6 +5,7 @@
 
 mod commit;
 mod control;
+mod edge;
 mod feed;
 mod operate;
 mod read;
@@ -20,6 +21,10 @@ pub use control::{
     AcceptClockRequest, CapBody, CapRequest, CapState, ControlBody, ControlListBody, PinBody,
     PinListBody, PinOutcome, PinRequest, Role, TokenBody, TokenListBody, TokenRequest,
     TokenSecretBody,
+};
+pub use edge::{
+    EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody, EdgeListBody, EdgePeer, EdgeReport,
+    EdgeRoute, EdgeStore,
 };
 pub use feed::{FeedEvent, FeedMessage};
 pub use operate::{

@@ -238,6 +238,30 @@ pub(super) const RELEASE_PIN: Route = Route {
     ..route(RouteId::ReleasePin, Verb::Delete, "/v1/pins/{name}", "Releases a pin", Needs::Operator)
 };
 
+pub(super) const EDGES: Route = Route {
+    needs: Needs::Operator,
+    ..get(
+        RouteId::Edges,
+        "/v1/edges",
+        "Lists the edges that told this store how they stand, as they told it last",
+        Payload::Json(schema::<body::EdgeListBody>),
+    )
+};
+
+pub(super) const REPORT_EDGE: Route = Route {
+    request: Payload::Json(schema::<body::EdgeReport>),
+    limit: BodyLimit::Small,
+    answer: Payload::Json(schema::<body::EdgeHeardBody>),
+    errors: &[TooLarge, RequestTimeout],
+    ..route(
+        RouteId::ReportEdge,
+        Verb::Put,
+        "/v1/edges/{name}",
+        "Takes down how an edge stands, in memory, for operators to look at",
+        Needs::Reader,
+    )
+};
+
 pub(super) const TOKENS: Route = Route {
     needs: Needs::Operator,
     ..get(

@@ -197,6 +197,8 @@ route_ids! {
     Pins = "pins",
     CreatePin = "create-pin",
     ReleasePin = "release-pin",
+    Edges = "edges",
+    ReportEdge = "report-edge",
     Releases = "releases",
     Release = "release",
     PlanRelease = "plan-release",

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use asof_api::body::EdgeExplained;
 use asof_cache::{CallKey, Fact, Input, always};
 use asof_time::{End, Timestamp, Validity};
 use http::{HeaderMap, HeaderValue, Method, Uri};
-use serde::Serialize;
 
 use super::auth::Identity;
 use super::moment::Sight;
@@ -21,35 +21,11 @@ const DEPTH_MAX: usize = 16;
 /// How many inputs of one call are told.
 const INPUTS_MAX: usize = 256;
 
-/// A call, and what is known of it at the moment.
-#[derive(Serialize)]
-pub(crate) struct Explained {
-    call: String,
-    key: String,
-    /// `held`, `held for another time`, `not held`, `clock`.
-    known: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    until: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    through: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hash: Option<String>,
-    /// Whether this input begins, or ends, the interval of the call above it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    limits: Vec<&'static str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    inputs: Vec<Explained>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    as_of: Option<u64>,
-}
-
 impl Inner {
     /// Explains the call that `path` (with its query) and `cookie` name, at `as_of` or latest. Its
     /// service is the one named, or that to which the rules of the ingress lead from `host`.
     /// Nothing is executed.
-    pub(crate) async fn explain(self: &Arc<Self>, query: &str) -> Result<Explained, Problem> {
+    pub(crate) async fn explain(self: &Arc<Self>, query: &str) -> Result<EdgeExplained, Problem> {
         let malformed = |detail: &str| Problem::new(ProblemKind::Malformed, detail);
         let path = parameter(query, "path").ok_or_else(|| malformed("say path=/PATH?QUERY"))?;
         let uri: Uri = path.parse().map_err(|_| malformed("the path is no path"))?;
@@ -103,37 +79,37 @@ impl Inner {
         at: Timestamp,
         call: Option<&asof_cache::Call>,
         depth: usize,
-    ) -> Explained {
+    ) -> EdgeExplained {
         let held = self.cache.call(key);
         let name = call.or(held.as_deref()).map_or_else(|| "(not held any more)".to_owned(), name);
         let facts = self.cache.facts(key);
         let before = facts.iter().rev().find(|fact| fact.validity.from() <= at);
         let Some(fact) = before else {
             let known = if facts.is_empty() { "not held" } else { "held for another time" };
-            return Explained::bare(name, key.to_string(), known);
+            return bare(name, key.to_string(), known);
         };
         let now = fact.validity.contains(at);
         let known = if now { "held" } else { "held for another time" };
         let inputs = fact.trace.inputs().iter().take(INPUTS_MAX);
         let own = |input: &&Input| input.call() != Some(key);
         let inputs = inputs.filter(own).filter(|_| depth < DEPTH_MAX);
-        let mut inputs: Vec<(Explained, Validity)> =
+        let mut inputs: Vec<(EdgeExplained, Validity)> =
             inputs.map(|input| self.tell_input(input, fact, depth)).collect();
         for (explained, validity) in &mut inputs {
             explained.limits = limits(fact.validity, *validity);
         }
         let inputs = inputs.into_iter().map(|(explained, _)| explained).collect();
         let hash = Some(fact.content.hash().to_string());
-        Explained { hash, inputs, ..Explained::bare(name, key.to_string(), known) }
-            .over(fact.validity)
+        let explained = EdgeExplained { hash, inputs, ..bare(name, key.to_string(), known) };
+        over(explained, fact.validity)
     }
 
-    fn tell_input(&self, input: &Input, above: &Fact, depth: usize) -> (Explained, Validity) {
+    fn tell_input(&self, input: &Input, above: &Fact, depth: usize) -> (EdgeExplained, Validity) {
         let at = above.validity.last();
         match input {
             Input::Clock(bucket) => {
-                let clock = Explained::bare("wall time".to_owned(), String::new(), "clock");
-                (clock.over(*bucket), *bucket)
+                let clock = bare("wall time".to_owned(), String::new(), "clock");
+                (over(clock, *bucket), *bucket)
             }
             Input::Key { call, .. }
             | Input::Range { call, .. }
@@ -147,27 +123,23 @@ impl Inner {
     }
 }
 
-impl Explained {
-    fn bare(call: String, key: String, known: &'static str) -> Self {
-        let (from, until, through, hash, as_of) = (None, None, None, None, None);
-        let (limits, inputs) = (Vec::new(), Vec::new());
-        Self { call, key, known, from, until, through, hash, limits, inputs, as_of }
-    }
-
-    fn over(mut self, validity: Validity) -> Self {
-        self.from = Some(validity.from().as_micros());
-        match validity.end() {
-            End::Until(until) => self.until = Some(until.as_micros()),
-            End::Through(through) => self.through = Some(through.as_micros()),
-        }
-        self
-    }
+fn bare(call: String, key: String, known: &str) -> EdgeExplained {
+    EdgeExplained { call, key, known: known.to_owned(), ..EdgeExplained::default() }
 }
 
-fn limits(above: Validity, input: Validity) -> Vec<&'static str> {
+fn over(mut explained: EdgeExplained, validity: Validity) -> EdgeExplained {
+    explained.from = Some(validity.from().as_micros());
+    match validity.end() {
+        End::Until(until) => explained.until = Some(until.as_micros()),
+        End::Through(through) => explained.through = Some(through.as_micros()),
+    }
+    explained
+}
+
+fn limits(above: Validity, input: Validity) -> Vec<String> {
     let from = (input.from() == above.from()).then_some("from");
     let end = (input.last() == above.last()).then_some("end");
-    from.into_iter().chain(end).collect()
+    from.into_iter().chain(end).map(str::to_owned).collect()
 }
 
 fn name(call: &asof_cache::Call) -> String {

@@ -32,6 +32,7 @@ mod serve;
 mod session;
 mod soon;
 mod stores;
+mod tell;
 mod trust;
 mod warm;
 
@@ -94,6 +95,8 @@ pub(crate) struct Inner {
     /// What watches the versions of services.
     watching: Mutex<Vec<AbortHandle>>,
     metrics: Figures,
+    /// What operators asked about, and whether stores are told.
+    told: tell::Told,
 }
 
 /// What an execution under way belongs to.
@@ -145,6 +148,7 @@ impl Caching {
             versions: Versions::default(),
             watching: Mutex::default(),
             metrics: Figures::default(),
+            told: tell::Told::default(),
         }))
     }
 }
@@ -196,6 +200,7 @@ impl Engine for Caching {
         inner.meet(plan);
         inner.stores.follow(plan, &inner.cache, &inner.clock);
         inner.plan.store(Arc::new(Some(Arc::clone(plan))));
+        tell::start(inner, plan);
     }
 
     fn ready(&self) -> Result<(), String> {

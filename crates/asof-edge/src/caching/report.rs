@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use asof_api::body::{EdgeCache, EdgePeer, EdgeReport, EdgeRoute, EdgeStore};
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -16,60 +17,6 @@ use super::routes::Known;
 use crate::body::Body;
 use crate::config::Mode;
 use crate::problem::{Problem, ProblemKind};
-
-#[derive(Serialize)]
-struct Report {
-    routes: Vec<RouteReport>,
-    stores: Vec<StoreReport>,
-    peers: Vec<PeerReport>,
-    cache: CacheReport,
-}
-
-#[derive(Serialize)]
-struct RouteReport {
-    route: String,
-    mode: &'static str,
-    /// Whether it serves what it holds, and if not, why.
-    standing: String,
-    agreed: u64,
-    observed_min: u64,
-    mismatches: u64,
-    executions: u64,
-    held: u64,
-    /// Of all requests, those for which a result was held.
-    hit_rate: f64,
-    unstorable: std::collections::BTreeMap<&'static str, u64>,
-}
-
-#[derive(Serialize)]
-struct StoreReport {
-    store: String,
-    epoch: Option<String>,
-    through: Option<u64>,
-    cap: Option<u64>,
-    floor: Option<u64>,
-    silent_ms: Option<u64>,
-    /// How far what the edge knows is behind its clock.
-    lag_ms: Option<u64>,
-}
-
-#[derive(Serialize)]
-struct PeerReport {
-    peer: String,
-    silent_ms: Option<u64>,
-    /// Whether it goes by the same configuration as far as both must.
-    agrees: bool,
-}
-
-#[derive(Serialize)]
-struct CacheReport {
-    entries: u64,
-    bytes: u64,
-    executions: u64,
-    changes: u64,
-    evicted: u64,
-    evicted_inside_window: u64,
-}
 
 impl Inner {
     /// Answers an operator, if it is something that the engine knows of.
@@ -82,7 +29,11 @@ impl Inner {
         match (method, uri.path()) {
             (&Method::GET, "/report") => Some(json(&self.report())),
             (&Method::GET, "/explain") => Some(match self.explain(query).await {
-                Ok(explained) => json(&explained),
+                Ok(explained) => {
+                    let answer = json(&explained);
+                    self.asked_about(explained);
+                    answer
+                }
                 Err(problem) => problem.answer(),
             }),
             (&Method::POST, "/bypass") => Some(self.bypass(query)),
@@ -91,21 +42,22 @@ impl Inner {
         }
     }
 
-    fn report(&self) -> Report {
+    /// How the edge stands.
+    pub(super) fn report(&self) -> EdgeReport {
         let routes = self.routes.load();
         let plan = self.plan.load();
         let stores = plan.as_ref().iter().flat_map(|plan| plan.stores.keys());
         let figures = self.cache.figures();
-        Report {
+        EdgeReport {
             routes: routes.all().map(|known| route_report(known)).collect(),
             stores: stores.map(|name| self.store_report(name.as_str())).collect(),
             peers: self
                 .peers
                 .report(self.clock.boot())
                 .into_iter()
-                .map(|(peer, silent_ms, agrees)| PeerReport { peer, silent_ms, agrees })
+                .map(|(peer, silent_ms, agrees)| EdgePeer { peer, silent_ms, agrees })
                 .collect(),
-            cache: CacheReport {
+            cache: EdgeCache {
                 entries: figures.entries,
                 bytes: figures.bytes,
                 executions: figures.executions,
@@ -113,13 +65,14 @@ impl Inner {
                 evicted: figures.evicted,
                 evicted_inside_window: figures.evicted_inside_window,
             },
+            explained: Vec::new(),
         }
     }
 
-    fn store_report(&self, name: &str) -> StoreReport {
+    fn store_report(&self, name: &str) -> EdgeStore {
         let view = self.stores.get(name).and_then(|store| *store.view.borrow());
         let silent = view.map(|view| self.clock.boot().since(view.heard));
-        StoreReport {
+        EdgeStore {
             store: name.to_owned(),
             epoch: view.map(|view| view.epoch.to_string()),
             through: view.map(|view| view.through.as_micros()),
@@ -169,7 +122,7 @@ impl Inner {
     }
 }
 
-fn route_report(known: &Known) -> RouteReport {
+fn route_report(known: &Known) -> EdgeRoute {
     let standing = known.trust.standing();
     let route = &known.route;
     let word = match (&standing.quarantine, route.mode) {
@@ -187,9 +140,9 @@ fn route_report(known: &Known) -> RouteReport {
     let all = if observing { standing.executed } else { standing.executed + standing.held };
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let hit_rate = if all == 0 { 0.0 } else { standing.held as f64 / all as f64 };
-    RouteReport {
+    EdgeRoute {
         route: known.name.clone(),
-        mode: route.mode.as_str(),
+        mode: route.mode.as_str().to_owned(),
         standing: word,
         agreed: standing.agreed,
         observed_min: route.observed_min,
@@ -197,7 +150,11 @@ fn route_report(known: &Known) -> RouteReport {
         executions: standing.executed,
         held: standing.held,
         hit_rate,
-        unstorable: standing.unstorable.iter().map(|(why, count)| (why.as_str(), *count)).collect(),
+        unstorable: standing
+            .unstorable
+            .iter()
+            .map(|(why, count)| (why.as_str().to_owned(), *count))
+            .collect(),
     }
 }
 

@@ -145,7 +145,7 @@ impl Stores {
 }
 
 /// A client of the store, and what it says to be let in.
-fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> {
+pub(super) fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> {
     let base = format!("http://{}", store.url.authority());
     let transport = HttpTransport::new(&base, &Trust::System).map_err(|error| error.to_string())?;
     let client = Client::new(Arc::new(transport)).with_author("asof edge");

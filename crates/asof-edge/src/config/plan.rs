@@ -51,6 +51,8 @@ pub struct Plan {
     pub peers: BTreeMap<PeerName, Peer>,
     /// The cookie that carries the newest write of a client, if one does.
     pub session_cookie: Option<String>,
+    /// The name under which the edge tells its stores how it stands, if it does.
+    pub report_as: Option<PeerName>,
 }
 
 /// PEM files.

@@ -81,6 +81,7 @@ impl Reader<'_> {
             peer_listen: address(&mut root, "peer_listen"),
             peer_token_file: self.file(&mut root, "peer_token_file"),
             peers: peer::peers(self, &mut root),
+            report_as: root.parsed("report_as", str::parse::<super::names::PeerName>).map(value),
             session_cookie: root.section("session").and_then(auth::session),
         };
         root.finish();

@@ -56,6 +56,9 @@ impl Plan {
             all.put(format!("peers.{name}.url"), &peer.url);
             all.file(&format!("peers.{name}.token_file"), peer.token_file.as_deref());
         }
+        if let Some(name) = &self.report_as {
+            all.put("report_as", name);
+        }
         if let Some(cookie) = &self.session_cookie {
             all.put("session.cookie", cookie);
         }

@@ -5,6 +5,7 @@ use asof_api::body::AmendRequest;
 use asof_store::{Amendment, Commit, Cursor, LogRange};
 use asof_time::Sequence;
 
+use crate::access::Caller;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::{spaces_asked, write};
@@ -47,7 +48,7 @@ pub(crate) async fn list(call: &Call<'_>) -> Answer {
 pub(crate) async fn show(call: &Call<'_>) -> Answer {
     let id = id(call)?;
     let commit = call.app.walk(move |store| Ok(store.commit_by_id(id)?)).await?;
-    check_spaces(call, &commit)?;
+    check_spaces(call.caller, &commit)?;
     Ok(reply::json(&convert::commit(commit)))
 }
 
@@ -84,13 +85,13 @@ async fn check_own(call: &Call<'_>, id: Sequence) -> Result<(), Refusal> {
         return Ok(());
     }
     let commit = call.app.walk(move |store| Ok(store.commit_by_id(id)?)).await?;
-    check_spaces(call, &commit)
+    check_spaces(call.caller, &commit)
 }
 
 /// A commit that touches a space beyond the caller's is, for it, not there.
-fn check_spaces(call: &Call<'_>, commit: &Commit) -> Result<(), Refusal> {
+pub(crate) fn check_spaces(caller: &Caller, commit: &Commit) -> Result<(), Refusal> {
     let written = commit.writes.iter().map(|write| &write.space);
-    if written.chain(&commit.opened).all(|space| call.caller.covers(space)) {
+    if written.chain(&commit.opened).all(|space| caller.covers(space)) {
         Ok(())
     } else {
         let detail = format!("there is no commit {} in the spaces of the token", commit.id);

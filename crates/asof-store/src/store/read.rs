@@ -63,6 +63,18 @@ impl Store {
         log::log(&self.scene(), closed, range)
     }
 
+    /// Commits that took effect before `before`, newest first, up to closed, no further back than
+    /// `range.after` and as far as the log is whole: what a person looks at first. What a cap holds
+    /// back is the caller's to ask for or not.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unavailable`.
+    pub fn log_back(&self, before: Cursor, range: &LogRange) -> Result<LogPage> {
+        let closed = self.inner.published.closed();
+        log::back(&self.scene(), before.min(Cursor::after_snapshot(closed, u64::MAX)), range)
+    }
+
     /// Commits that are still to take effect, soonest first.
     ///
     /// # Errors

@@ -16,6 +16,9 @@ use crate::{Commit, CommitWrite, Cursor, Error, ErrorKind, Result, Source, Space
 /// a page take for ever.
 const PAGE_COMMITS_LOOKED_AT: usize = 100_000;
 
+/// Writes of one page that is read backwards, after which it ends.
+const PAGE_WRITES_BACK: usize = 20_000;
+
 /// Which commits a reader of the log wants besides its range.
 pub(crate) struct Filter<'a> {
     pub(crate) spaces: Option<&'a [SpaceName]>,
@@ -45,6 +48,48 @@ pub(crate) fn log(scene: &Scene, latest: Timestamp, range: &LogRange) -> Result<
     }
     let filter = Filter { spaces: range.spaces.as_deref(), backfilled: Backfilled::OfLiveSpaces };
     page(scene, range.after, latest, range.limit, &filter)
+}
+
+/// Commits up to `before`, newest first, as far down as the log is whole. A page ends early once it
+/// holds many writes, so that it takes no longer after large commits than after small ones.
+pub(crate) fn back(scene: &Scene, before: Cursor, range: &LogRange) -> Result<LogPage> {
+    check_limit(range.limit)?;
+    let filter = Filter { spaces: range.spaces.as_deref(), backfilled: Backfilled::OfLiveSpaces };
+    let whole = match floor(&scene.state, range.spaces.as_deref()) {
+        Timestamp::MIN => Cursor::START,
+        floor => Cursor::after_snapshot(floor, 0),
+    };
+    let lowest = whole.max(range.after);
+    let mut page = LogPage { commits: Vec::new(), next: None };
+    if (before.effective, before.sequence) <= (lowest.effective, lowest.sequence) {
+        return Ok(page);
+    }
+    let start = keys::log(lowest.effective, lowest.sequence);
+    let end = keys::log(before.effective, before.sequence);
+    let bounds = (Bound::Excluded(start.as_slice()), Bound::Excluded(end.as_slice()));
+    let (mut outcome, mut looked_at, mut writes, mut last) = (Ok(()), 0, 0, before);
+    scene.rows.scan(bounds, Direction::Backward, &mut |key, row| {
+        let full = page.commits.len() == range.limit || writes >= PAGE_WRITES_BACK;
+        if full || looked_at == PAGE_COMMITS_LOOKED_AT {
+            page.next = Some(last);
+            return ControlFlow::Break(());
+        }
+        looked_at += 1;
+        match taken(&scene.state, key, row, &filter) {
+            Ok((place, commit)) => {
+                last = place;
+                writes += commit.as_ref().map_or(0, |commit| commit.writes.len());
+                page.commits.extend(commit);
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                outcome = Err(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    outcome?;
+    Ok(page)
 }
 
 /// From when on the log is whole: a commit is kept for as long as one of its spaces keeps it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use asof_store::{
-    AsOf, Content, ContentHash, Cursor, ErrorKind, Extent, Glance, HistoryRange, Key, LogRange,
-    ScanRange, SpaceBlast, SpaceName, WithValues,
+    AsOf, Commit, Content, ContentHash, Cursor, ErrorKind, Extent, Glance, HistoryRange, Key,
+    LogRange, ScanRange, SpaceBlast, SpaceName, WithValues,
 };
 use asof_time::{End, Timestamp, Validity};
 
@@ -317,6 +317,7 @@ impl Run {
                 None => break,
             }
         }
+        self.check_log_back(Cursor::after_snapshot(time.latest, 0), start, limit, &found);
         let wanted = self.oracle.log(time.latest);
         let wanted: BTreeSet<Place> = wanted
             .map(|(place, _)| place)
@@ -336,6 +337,23 @@ impl Run {
             let found = commit.writes.into_iter().map(|w| (w.space, w.key, w.content));
             assert!(found.eq(hashes), "commit {place:?}");
         }
+    }
+
+    /// Read backwards, the log is what it is forwards.
+    fn check_log_back(&self, before: Cursor, start: Cursor, limit: usize, forwards: &[Commit]) {
+        let range = LogRange { after: start, spaces: None, limit };
+        let (mut before, mut backwards) = (before, Vec::new());
+        loop {
+            let page = self.world.store.log_back(before, &range).expect("readable");
+            assert!(page.commits.len() <= limit);
+            backwards.extend(page.commits);
+            match page.next {
+                Some(next) => before = next,
+                None => break,
+            }
+        }
+        backwards.reverse();
+        assert_eq!(backwards, forwards);
     }
 
     fn check_pending(&mut self) {

@@ -11,9 +11,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("asof-store", &["asof-env", "asof-time"]),
     ("asof-cache", &["asof-time"]),
     ("asof-api", &["asof-time"]),
+    ("asof-console", &["asof-time"]),
     ("asof-client", &["asof-api", "asof-time"]),
     ("asof-edge", &["asof-api", "asof-cache", "asof-client", "asof-env", "asof-time"]),
-    ("asof-server", &["asof-api", "asof-env", "asof-store", "asof-time"]),
+    ("asof-server", &["asof-api", "asof-console", "asof-env", "asof-store", "asof-time"]),
     (
         "asof",
         &[

@@ -1,0 +1,105 @@
+//! What is to come.
+
+use super::{Acts, Frame, Template, Timestamp, WriteRow, filters};
+
+/// Releases and pending commits on a calendar.
+#[derive(Clone, Debug, Template)]
+#[template(path = "releases.html")]
+pub struct Releases {
+    /// What surrounds it.
+    pub frame: Frame,
+    /// `November 2026`.
+    pub month: String,
+    /// Where the month before is.
+    pub previous: Option<String>,
+    /// Where the month after is.
+    pub next: String,
+    /// Its days, a week a row.
+    pub weeks: Vec<Vec<DayCell>>,
+    /// Releases, those to come first.
+    pub rows: Vec<ReleaseRow>,
+    /// Pending commits that are no release, soonest first.
+    pub pending: Vec<Entry>,
+}
+
+/// A day of the calendar.
+#[derive(Clone, Debug)]
+pub struct DayCell {
+    /// Which day of its month it is.
+    pub day: u64,
+    /// Its class: `out` of the month, `today`, or nothing.
+    pub class: &'static str,
+    /// What takes effect on it.
+    pub entries: Vec<Entry>,
+    /// How much more does.
+    pub more: u64,
+}
+
+/// Something that takes effect at a moment.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What it is called.
+    pub name: String,
+    /// Its state.
+    pub state: &'static str,
+    /// Where it is shown.
+    pub url: String,
+}
+
+/// A release in a list.
+#[derive(Clone, Debug)]
+pub struct ReleaseRow {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: &'static str,
+    /// When it takes effect.
+    pub at: Timestamp,
+    /// How long until then, in words.
+    pub left: Option<String>,
+    /// Keys that it writes.
+    pub writes: u64,
+    /// How far its approval is, in words.
+    pub approval: Option<String>,
+    /// What it is.
+    pub message: String,
+}
+
+/// A release.
+#[derive(Clone, Debug, Template)]
+#[template(path = "release.html")]
+pub struct Release {
+    /// What surrounds it.
+    pub frame: Frame,
+    /// The release.
+    pub row: ReleaseRow,
+    /// Who planned or amended it.
+    pub planners: Vec<String>,
+    /// The commits that it is and that undid it: what they are, and where.
+    pub commits: Vec<(&'static str, String, String)>,
+    /// The first of its writes.
+    pub writes: Vec<WriteRow>,
+    /// How many more there are.
+    pub more: u64,
+    /// What happened to it, oldest first.
+    pub events: Vec<EventRow>,
+    /// What can be done to it now: the action, and the word on its button.
+    pub actions: Vec<(&'static str, &'static str)>,
+    /// Whether the viewer may act.
+    pub acts: Acts,
+}
+
+/// Something that happened to a release.
+#[derive(Clone, Debug)]
+pub struct EventRow {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub action: &'static str,
+    /// Who.
+    pub by: String,
+    /// The rest.
+    pub detail: String,
+}
