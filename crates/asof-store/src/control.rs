@@ -329,6 +329,10 @@ control_actions! {
     CommitUnmarkedBad = 19, "commit-unmarked-bad";
     /// What commits had changed was put back.
     CommitReverted = 20, "commit-reverted";
+    /// All versions of a key were erased. The subject is `space/key`.
+    KeyErased = 21, "key-erased";
+    /// Keys of a space may be erased from here on.
+    SpaceErasable = 22, "space-erasable";
     /// A release was planned.
     ReleasePlanned = 40, "release-planned";
     /// A release was amended.

@@ -120,6 +120,10 @@ impl Error {
         Self::new(ErrorKind::Conflict, message)
     }
 
+    pub(crate) fn erased(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Erased, message)
+    }
+
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unavailable, message)
     }

@@ -19,7 +19,7 @@ use crate::publish::Scene;
 use crate::view::log;
 use crate::{
     CommitRequest, Confirm, ContentHash, Effective, Error, ErrorKind, Key, Op, Precondition,
-    Receipt, Result, SpaceName, SpaceState, Value, Write,
+    Receipt, Result, SpaceName, SpaceState, Value, Write, Written,
 };
 
 /// Keys shown at most of those written.
@@ -251,7 +251,8 @@ impl Targets<'_> {
 
     fn take(&mut self, place: Place, record: LogRecord) -> Result<()> {
         let state = &self.scene.state;
-        for write in record.writes {
+        // What was erased is not put back.
+        for write in record.writes.into_iter().filter(|write| write.content != Written::Erased) {
             let name = state.name_of(write.space)?;
             let (_, space) = state.known_space(name)?;
             let wanted = self.request.space.as_ref().is_none_or(|wanted| wanted == name);
@@ -439,14 +440,14 @@ fn is_same(a: Option<&[u8]>, b: Option<&[u8]>) -> Result<bool> {
 
 fn content(row: Option<&[u8]>) -> Result<Option<(ContentHash, &str)>> {
     Ok(match row.map(VersionValue::decode).transpose()? {
-        None | Some(VersionValue::Deleted) => None,
+        None | Some(VersionValue::Deleted | VersionValue::Erased { .. }) => None,
         Some(VersionValue::Put { hash, content_type, .. }) => Some((hash, content_type)),
     })
 }
 
 fn op(row: Option<&[u8]>) -> Result<Op> {
     match row.map(VersionValue::decode).transpose()? {
-        None | Some(VersionValue::Deleted) => Ok(Op::Delete),
+        None | Some(VersionValue::Deleted | VersionValue::Erased { .. }) => Ok(Op::Delete),
         Some(VersionValue::Put { content_type, bytes, .. }) => Ok(Op::Put(Value {
             content_type: stored_content_type(content_type)?,
             bytes: Bytes::copy_from_slice(bytes),

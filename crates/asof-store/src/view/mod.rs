@@ -265,6 +265,9 @@ pub struct ScanRange {
 pub struct ScanPage {
     /// The keys that hold a value.
     pub entries: Vec<Entry>,
+    /// The keys among them that were erased: what they held at this moment, if anything, nobody
+    /// knows. They count towards the limit.
+    pub erased: Vec<Key>,
     /// What to pass as `after` for the next page; `None` on the last one.
     pub next: Option<Key>,
 }
@@ -335,6 +338,9 @@ pub struct HistoryVersion {
 pub struct DiffPage {
     /// The keys that differ, in order.
     pub entries: Vec<DiffEntry>,
+    /// The keys among them that were erased: whether they differ, nobody knows. They count
+    /// towards the limit.
+    pub erased: Vec<Key>,
     /// What to pass as `after` for the next page; `None` on the last one.
     pub next: Option<Key>,
 }

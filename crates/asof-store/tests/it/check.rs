@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use asof_store::{
     AsOf, Content, ContentHash, Cursor, ErrorKind, Extent, Glance, HistoryRange, Key, LogRange,
-    ScanRange, SpaceBlast, SpaceName, WithValues,
+    ScanRange, SpaceBlast, SpaceName, WithValues, Written,
 };
 use asof_time::{End, Timestamp, Validity};
 
@@ -331,6 +331,7 @@ impl Run {
             assert_eq!(commit.message, known.message);
             let hashes = known.writes.iter().map(|(space, key, value)| {
                 let content = value.as_ref().map(|v| (ContentHash::of(v), v.len() as u64));
+                let content = Written::from(content);
                 (space.clone(), key.clone(), content)
             });
             let found = commit.writes.into_iter().map(|w| (w.space, w.key, w.content));

@@ -141,7 +141,7 @@ fn a_snapshot_and_the_feed_after_it_have_no_gap() {
             for (_, item) in page.items {
                 if let FeedItem::Commit(commit) = item {
                     for write in commit.writes {
-                        let content = write.content.map(|(hash, _)| hash);
+                        let content = write.content.put().map(|(hash, _)| hash);
                         state.insert((write.space, write.key), content);
                     }
                     // A space that went live comes with all of its history at once.
