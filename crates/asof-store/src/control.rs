@@ -6,7 +6,7 @@ use core::time::Duration;
 use asof_time::limits::ACTOR_TEXT_BYTES_MAX;
 use asof_time::{Sequence, Timestamp};
 
-use crate::{Blast, Error, ErrorKind, Result, SpaceName, StoreTime};
+use crate::{Blast, Error, ErrorKind, Result, SpaceName, StoreTime, Touched};
 
 /// Who does something and why: goes into the audit record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -117,11 +117,12 @@ impl Confirm {
             return Ok(());
         }
         Err(Error::new(
-            ErrorKind::Unconfirmed { keys },
+            ErrorKind::Unconfirmed { touched: Touched::Keys(keys) },
             format!(
                 "it changes what {keys} keys answer, and above {} keys that takes a second word: \
-                 `{keys}-keys`",
-                self.above
+                 `{}`",
+                self.above,
+                Touched::Keys(keys)
             ),
         ))
     }

@@ -49,7 +49,7 @@ pub use control::{
     Pin, PinRequest, Role, Scope, SetCap, Token, TokenHash,
 };
 pub use erase::{Erase, EraseOutcome, Erasure, Known};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, Touched};
 pub use feed::{Cursor, FeedItem, FeedPage};
 pub use name::{Key, SpaceName};
 pub use options::Options;

@@ -5,6 +5,7 @@
 
 mod commit;
 mod control;
+mod erase;
 mod feed;
 mod operate;
 mod read;
@@ -21,6 +22,7 @@ pub use control::{
     PinListBody, PinOutcome, PinRequest, Role, TokenBody, TokenListBody, TokenRequest,
     TokenSecretBody,
 };
+pub use erase::{EraseOutcome, EraseRequest, ErasureBody, ErasureListBody};
 pub use feed::{FeedEvent, FeedMessage};
 pub use operate::{
     BadCommitBody, BadCommitListBody, BlastBody, CapOutcome, ChangeBody, GlanceBody,

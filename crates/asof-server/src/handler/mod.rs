@@ -4,6 +4,7 @@
 pub(crate) mod backup;
 pub(crate) mod commits;
 pub(crate) mod control;
+pub(crate) mod erase;
 pub(crate) mod feed;
 pub(crate) mod history;
 pub(crate) mod import;

@@ -29,7 +29,7 @@ pub(crate) fn get(call: &Call<'_>, space: &SpaceName, asked: &Asked) -> Answer {
         let mut refusal = Refusal::new(ErrorName::Absent, detail);
         let headers = refusal.headers_mut();
         let mut texts = texts(call);
-        asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
+        asked.put_headers_of(call, &view, Some(space), read.validity, &mut texts, headers);
         put_links(call, asked, &view, None, &mut texts, headers);
         return Err(refusal);
     };
@@ -44,7 +44,7 @@ pub(crate) fn get(call: &Call<'_>, space: &SpaceName, asked: &Asked) -> Answer {
     let mut texts = texts(call);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag(hash, &mut texts));
-    asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
+    asked.put_headers_of(call, &view, Some(space), read.validity, &mut texts, headers);
     put_links(call, asked, &view, Some(version.effective), &mut texts, headers);
     Ok(response)
 }

@@ -16,7 +16,7 @@ use crate::codec::rows::{ErasureRecord, LogRecord, VersionValue};
 use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
 use crate::state::{State, get};
-use crate::{Actor, Erasable, Error, ErrorKind, Key, Pin, Result, SpaceName};
+use crate::{Actor, Erasable, Error, ErrorKind, Key, Pin, Result, SpaceName, Touched};
 
 /// Versions of one key that one batch takes at most: some seconds of the writer's time, and a
 /// gigabyte of memory.
@@ -162,11 +162,12 @@ impl Plan {
         if word.is_some_and(|word| versions <= word.saturating_add(word / 10)) {
             return Ok(());
         }
+        let touched = Touched::Versions(versions);
         Err(Error::new(
-            ErrorKind::Unconfirmed { keys: 1 },
+            ErrorKind::Unconfirmed { touched },
             format!(
                 "it erases {versions} versions of `{}` for ever, which takes a second word: \
-                 `{versions}-versions`",
+                 `{touched}`",
                 self.key
             ),
         ))

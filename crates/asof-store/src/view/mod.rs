@@ -17,7 +17,9 @@ use crate::codec::keys::SpaceId;
 use crate::publish::{Published, Scene};
 use crate::readable::Readable;
 use crate::state::State;
-use crate::{Commit, ContentHash, ContentType, Cursor, Error, ErrorKind, Key, Result, SpaceName};
+use crate::{
+    Commit, ContentHash, ContentType, Cursor, Erasable, Error, ErrorKind, Key, Result, SpaceName,
+};
 
 /// Which moment a read asks about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,6 +93,11 @@ impl View {
     /// The timeline it belongs to.
     pub fn epoch(&self) -> Epoch {
         self.scene.state.epoch
+    }
+
+    /// Whether keys of a space may be erased; a space that is not known may be one of those.
+    pub fn erasable(&self, space: &SpaceName) -> Erasable {
+        self.scene.state.space(space).map_or(Erasable::Yes, |(_, record)| record.erasable)
     }
 
     /// The value of one key. Absence is an answer like any other and has its validity.

@@ -3,7 +3,7 @@
 use asof_store::{
     Approving, AsOf, CommitRequest, ControlAction, Cursor, DryRun, Erasable, Erase, EraseOutcome,
     Erased, ErrorKind, FeedItem, HistoryRange, IdempotencyKey, Known, LogRange, PinRequest,
-    ReleaseRequest, Result, Retention, ScanRange, Store, WithValues, Write, Written,
+    ReleaseRequest, Result, Retention, ScanRange, Store, Touched, WithValues, Write, Written,
 };
 use asof_time::Timestamp;
 use std::time::Duration;
@@ -197,9 +197,9 @@ fn a_dry_run_says_what_goes_and_changes_nothing() {
     // It takes the second word, a reason, and a key that there is.
     let by = || actor("why");
     let without = kind_of(store.erase(&asking("ada"), by(), DryRun::No));
-    assert!(matches!(without, ErrorKind::Unconfirmed { .. }));
+    assert_eq!(without, ErrorKind::Unconfirmed { touched: Touched::Versions(4) });
     let less = Erase { versions: Some(3), ..asking("ada") };
-    assert!(matches!(kind_of(store.erase(&less, by(), DryRun::No)), ErrorKind::Unconfirmed { .. }));
+    assert_eq!(kind_of(store.erase(&less, by(), DryRun::No)), without);
     assert_kind(store.erase(&asking("ada"), actor(""), DryRun::Yes), "Invalid");
     assert_kind(store.erase(&asking("adda"), by(), DryRun::Yes), "NotFound");
     let elsewhere = Erase { space: space("nowhere"), ..asking("ada") };
