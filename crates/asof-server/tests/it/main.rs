@@ -8,6 +8,7 @@
 
 mod access;
 mod config;
+mod erase;
 mod errors;
 mod feed;
 mod limits;
