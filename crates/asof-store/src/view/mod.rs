@@ -100,6 +100,16 @@ impl View {
         self.scene.state.space(space).map_or(Erasable::Yes, |(_, record)| record.erasable)
     }
 
+    /// When it is true that a key of `space` was erased: at every moment that can be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn erased_over(&self, space: &SpaceName) -> Result<Option<Validity>> {
+        let ground = self.ground(space)?;
+        Ok(self.validity(&ground, ground.readable.floor(), None))
+    }
+
     /// The value of one key. Absence is an answer like any other and has its validity.
     ///
     /// # Errors
