@@ -94,7 +94,6 @@ impl Check<'_> {
     }
 
     fn version(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
-        self.report.versions += 1;
         let version = VersionRow::parse(key)?;
         let name = version.key()?;
         let (space, _) = self.space(version.space)?;
@@ -112,6 +111,7 @@ impl Check<'_> {
             }
             return Err(Error::corrupt(format!("`{name}` in `{space}` is marked, but not erased")));
         }
+        self.report.versions += 1;
         if erased {
             return Err(Error::corrupt(format!(
                 "`{name}` in `{space}` is left of what was erased"

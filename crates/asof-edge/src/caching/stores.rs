@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use asof_api::Cursor;
-use asof_api::body::{CommitBody, ControlBody, FeedEvent, FeedMessage};
+use asof_api::body::{CommitBody, ControlBody, FeedEvent, FeedMessage, SpaceBody};
 use asof_cache::{Begun, Cache, StoreId};
 use asof_client::{Client, HEARTBEATS_LATE_MAX, HttpTransport, Trust};
 use asof_env::{BootTime, Clock};
@@ -189,7 +189,7 @@ impl Follower {
         let obeyed = self.obeyed.get().filter(|(known, _)| *known == epoch);
         let control = obeyed.map_or(time.control_sequence, |(_, control)| control);
         let after = Cursor::after_snapshot(at, control);
-        let spaces = if obeyed.is_none() { self.client.spaces()?.spaces } else { Vec::new() };
+        let spaces = if obeyed.is_none() { self.spaces()? } else { Vec::new() };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let pause = move |_: &asof_client::Error, pause: Duration| {
             if store.strong_count() == 0 {
@@ -236,6 +236,16 @@ impl Follower {
             }
         }
         Ok(())
+    }
+
+    /// The spaces that there are. A store of somebody else need not list them: then nothing of it is
+    /// foreseen to be erased.
+    fn spaces(&self) -> asof_client::Result<Vec<SpaceBody>> {
+        match self.client.spaces() {
+            Ok(list) => Ok(list.spaces),
+            Err(error) if error.is_passing() => Err(error),
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     fn take(&self, store: &Followed, cache: &Cache, message: &FeedMessage) {

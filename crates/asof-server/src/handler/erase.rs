@@ -17,7 +17,7 @@ pub(crate) async fn erase(call: &Call<'_>, space: SpaceName, body: EraseRequest)
         .app
         .walk(move |store| {
             let done = store.erase(&request, by, dry_run)?;
-            let confirm = done.erasure.is_none().then(|| Touched::Versions(done.versions));
+            let confirm = done.erasure.is_none().then_some(Touched::Versions(done.versions));
             Ok(EraseOutcome {
                 dry_run: dry_run == DryRun::Yes,
                 space: request.space.to_string(),

@@ -12,10 +12,10 @@ use asof_time::{Sequence, Timestamp};
 
 use crate::codec::keys::{self, SpaceId, VersionRow, VersionsOf};
 use crate::codec::releases;
-use crate::codec::rows::{ErasureRecord, LogRecord, VersionValue};
+use crate::codec::rows::{ErasureRecord, LogRecord, Outcome, VersionValue};
 use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
-use crate::state::{State, get};
+use crate::state::{State, each, get};
 use crate::{Actor, Erasable, Error, ErrorKind, Key, Pin, Result, SpaceName, Touched};
 
 /// Versions of one key that one batch takes at most: some seconds of the writer's time, and a
@@ -108,6 +108,10 @@ pub(crate) struct Plan {
     pub(crate) control_sequence: u64,
     /// Commits that wrote the key at or below the floor, where versions may be dropped.
     pub(crate) mentioned: BTreeSet<Sequence>,
+    /// Commits whose place in the log is gone, though something of them is left.
+    pub(crate) lost: BTreeSet<Sequence>,
+    /// Idempotency keys, hashed, of requests that made those.
+    pub(crate) requests: Vec<[u8; 16]>,
     /// Releases that name the key.
     pub(crate) releases: Vec<String>,
     pub(crate) outcome: EraseOutcome,
@@ -119,12 +123,7 @@ pub(crate) fn plan(scene: &Scene, closed: Timestamp, request: &Erase) -> Result<
     let (space, record) = state.known_space(&request.space)?;
     let key = request.key.clone();
     check_not_erased(state, rows, space, &key)?;
-    let mentioned = if record.floor > Timestamp::MIN {
-        mentioned(rows, record.floor, space, &key)?
-    } else {
-        // Every version ever written is there.
-        BTreeSet::new()
-    };
+    let mentioned = mentioned(rows, record.floor, space, &key)?;
     let mut outcome = EraseOutcome {
         versions: 0,
         bytes: 0,
@@ -151,8 +150,48 @@ pub(crate) fn plan(scene: &Scene, closed: Timestamp, request: &Erase) -> Result<
             format!("nothing is known of key `{key}` in space `{}`", request.space),
         ));
     }
+    let lost = lost(state, rows, &VersionsOf::new(space, &key))?;
+    let requests = if lost.is_empty() { Vec::new() } else { requests_of(rows, &lost)? };
     let control_sequence = state.control_sequence;
-    Ok(Plan { space, key, control_sequence, mentioned, releases, outcome })
+    Ok(Plan { space, key, control_sequence, mentioned, lost, requests, releases, outcome })
+}
+
+/// Commits of which a version is left, but not their place in the log.
+fn lost(state: &State, rows: &dyn Snapshot, versions: &VersionsOf) -> Result<BTreeSet<Sequence>> {
+    let (start, end) = (versions.at(state.log_floor), versions.end());
+    let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
+    let mut places = Vec::new();
+    let mut failed = Ok(());
+    rows.scan(range, Direction::Forward, &mut |row, _| {
+        match VersionRow::parse(row) {
+            Ok(version) => places.push((version.effective, version.sequence)),
+            Err(error) => failed = Err(error),
+        }
+        if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    failed?;
+    let mut lost = BTreeSet::new();
+    for (effective, sequence) in places {
+        if !rows.get(&keys::log(effective, sequence), &mut |_| {})? {
+            lost.insert(sequence);
+        }
+    }
+    Ok(lost)
+}
+
+/// The hashed idempotency keys under which commits were asked for.
+fn requests_of(rows: &dyn Snapshot, commits: &BTreeSet<Sequence>) -> Result<Vec<[u8; 16]>> {
+    let mut found = Vec::new();
+    each(rows, keys::IDEMPOTENCY, &mut |key, row| {
+        let hash = key.get(1..).and_then(|hash| hash.first_chunk::<16>());
+        if let Some(hash) = hash
+            && commits.contains(&Outcome::decode(row)?.place.sequence)
+        {
+            found.push(*hash);
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 impl Plan {

@@ -56,16 +56,25 @@ impl Stage<'_> {
         let mut changes = Changes::default();
         let mut commits = plan.mentioned.clone();
         self.find_versions(&VersionsOf::new(space, key), &mut commits, &mut changes)?;
-        let accepted = self.rewrite_commits(&commits, space, key, &mut changes)?;
+        let Some(accepted) = self.rewrite_commits(&commits, plan, &mut changes)? else {
+            return Ok(None);
+        };
         self.forget_requests(&accepted, &mut changes)?;
+        for hash in &plan.requests {
+            self.forget_request(hash, &plan.lost, &mut changes)?;
+        }
         for release in &plan.releases {
             self.rewrite_release(release, &name, key, &mut changes)?;
         }
 
         // From here on nothing refuses.
         let Changes { puts, deletes, releases, versions, bytes } = changes;
-        deletes.into_iter().for_each(|row| self.delete(row));
-        puts.into_iter().for_each(|(row, value)| self.put(row, value));
+        for row in deletes {
+            self.delete(row);
+        }
+        for (row, value) in puts {
+            self.put(row, value);
+        }
         for release in releases {
             self.put(keys::release(&release.name), releases::encode(&release));
             self.state_mut().releases.insert(release.name.clone(), release.into());
@@ -85,12 +94,12 @@ impl Stage<'_> {
     }
 
     /// Says from here on that answers of a space do not stay for ever.
-    pub(crate) fn set_erasable(&mut self, name: &SpaceName, by: Actor) -> Result<()> {
+    pub(crate) fn set_erasable(&mut self, name: &SpaceName, by: &Actor) -> Result<()> {
         let (space, record) = self.state.known_space(name)?;
         if record.erasable == Erasable::Yes {
             return Err(Error::conflict(format!("keys of space `{name}` may be erased already")));
         }
-        self.foresee_erasure(space, name, &by)
+        self.foresee_erasure(space, name, by)
     }
 
     fn foresee_erasure(&mut self, space: SpaceId, name: &SpaceName, by: &Actor) -> Result<()> {
@@ -121,27 +130,32 @@ impl Stage<'_> {
         })
     }
 
-    /// Takes out of the log what the commits wrote; returns when they were accepted.
+    /// Takes out of the log what the commits wrote; returns when they were accepted. `None` where one
+    /// is lost that the plan still found.
     fn rewrite_commits(
         &self,
         commits: &BTreeSet<Sequence>,
-        space: SpaceId,
-        key: &Key,
+        plan: &Plan,
         changes: &mut Changes,
-    ) -> Result<BTreeMap<Timestamp, BTreeSet<Sequence>>> {
+    ) -> Result<Option<BTreeMap<Timestamp, BTreeSet<Sequence>>>> {
         let mut accepted: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for id in commits {
             let (effective, mut record) = match log::find(&self.state, |row| self.get(row), *id) {
                 Ok(found) => found,
                 // Retention has dropped it.
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    if plan.lost.contains(id) {
+                        continue;
+                    }
+                    return Ok(None);
+                }
                 Err(error) => return Err(error),
             };
             accepted.entry(record.accepted).or_default().insert(*id);
-            blank(&mut record, space, key);
+            blank(&mut record, plan.space, &plan.key);
             changes.puts.push((keys::log(effective, *id), record.encode()));
         }
-        Ok(accepted)
+        Ok(Some(accepted))
     }
 
     /// Forgets the hashes of the requests that the commits were made by.
@@ -154,16 +168,27 @@ impl Stage<'_> {
             let (start, end) = keys::idempotency_order_at(*at);
             self.each_row(&start, &end, &mut |row, _| {
                 let (_, hash) = keys::parse_idempotency_order(row)?;
-                let row = keys::idempotency(&hash);
-                let outcome = self.get(&row)?.map(|value| Outcome::decode(&value)).transpose()?;
-                if let Some(outcome) = outcome
-                    && commits.contains(&outcome.place.sequence)
-                {
-                    let outcome = Outcome { request: None, ..outcome };
-                    changes.puts.push((row, outcome.encode()));
-                }
+                self.forget_request(&hash, commits, changes)?;
                 Ok(ControlFlow::Continue(()))
             })?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the hash of a request, if it made one of `commits`.
+    fn forget_request(
+        &self,
+        idempotency: &[u8; 16],
+        commits: &BTreeSet<Sequence>,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        let row = keys::idempotency(idempotency);
+        let outcome = self.get(&row)?.map(|value| Outcome::decode(&value)).transpose()?;
+        if let Some(outcome) = outcome
+            && commits.contains(&outcome.place.sequence)
+        {
+            let outcome = Outcome { request: None, ..outcome };
+            changes.puts.push((row, outcome.encode()));
         }
         Ok(())
     }

@@ -64,6 +64,6 @@ impl Store {
     pub fn set_erasable(&self, space: &SpaceName, by: Actor) -> Result<()> {
         let by = by.checked()?;
         let space = space.clone();
-        self.inner.writer.run(0, move |stage| stage.set_erasable(&space, by))
+        self.inner.writer.run(0, move |stage| stage.set_erasable(&space, &by))
     }
 }

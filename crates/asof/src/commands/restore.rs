@@ -134,6 +134,13 @@ impl Restore {
                 dir.display(),
                 summary.epoch
             ))?;
+            if list.is_none() && !self.no_erasures {
+                out.note(&format!(
+                    "keys that were erased after {} are back: `asof erasures --json` of the old \
+                     store lists them for --erasures",
+                    summary.closed
+                ));
+            }
             if list.is_some() {
                 let (again, before) = (restored.erased, restored.erased_before);
                 out.line(&format!(

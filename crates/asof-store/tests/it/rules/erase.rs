@@ -2,7 +2,7 @@
 
 use asof_store::{
     Approving, AsOf, CommitRequest, ControlAction, Cursor, DryRun, Erasable, Erase, EraseOutcome,
-    Erased, ErrorKind, FeedItem, HistoryRange, IdempotencyKey, Known, LogRange, PinRequest,
+    Erased, ErrorKind, FeedItem, HistoryRange, IdempotencyKey, Known, Later, LogRange, PinRequest,
     ReleaseRequest, Result, Retention, ScanRange, Store, Touched, WithValues, Write, Written,
 };
 use asof_time::Timestamp;
@@ -325,7 +325,7 @@ fn a_scheduled_release_goes_on_without_the_key() {
     world.pass(SECOND);
     let carl = store.view(AsOf::Latest).unwrap().get(&space("s"), &key("carl")).unwrap();
     assert_eq!(&carl.value.unwrap().bytes[..], b"public");
-    store.roll_back_release("spring", Default::default(), actor("no"), DryRun::No).unwrap();
+    store.roll_back_release("spring", Later::default(), actor("no"), DryRun::No).unwrap();
     assert_eq!(store.verify(&mut |_| {}).unwrap().problems, [""; 0]);
 }
 
