@@ -45,6 +45,8 @@ pub enum Bypass {
     NoContext,
     /// The store is away, and the route passes through without it.
     StoreAway,
+    /// An operator looks at a moment that is still to come.
+    Preview,
 }
 
 /// Why an answer is not kept.
@@ -130,6 +132,7 @@ impl Bypass {
             Self::TooLarge => "bypass-too-large",
             Self::NoContext => "bypass-no-context",
             Self::StoreAway => "bypass-store-away",
+            Self::Preview => "bypass-preview",
         }
     }
 }

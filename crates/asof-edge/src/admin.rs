@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use subtle::ConstantTimeEq;
 
@@ -85,12 +85,23 @@ fn allowed<B>(
             Err(Problem::new(ProblemKind::Unauthorized, detail))
         };
     }
-    let host = authority.as_deref().and_then(target::host_of);
+    from_here(&[], authority.as_deref(), request.headers())
+}
+
+/// Whether a request is not that of a web page of another origin, which a browser on this machine
+/// sends here as well. `hosts` may be asked for besides this machine.
+pub(crate) fn from_here(
+    hosts: &[&str],
+    authority: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    let host = authority.and_then(target::host_of);
     let here = host.is_none_or(|host| {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || bare.parse::<core::net::IpAddr>().is_ok()
+        let local = host == "localhost" || bare.parse::<core::net::IpAddr>().is_ok();
+        local || hosts.contains(&&*host)
     });
-    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let same_site = matches!(site, None | Some(b"same-origin" | b"none"));
     if here && same_site {
         return Ok(());

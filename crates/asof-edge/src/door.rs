@@ -8,6 +8,7 @@ use http::{Method, Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::admin;
 use crate::body::Body;
 use crate::config::{Plan, ServiceName};
 use crate::engine::{Answer, Call, Engine, Origin, Outcome};
@@ -25,6 +26,8 @@ pub(crate) enum Door {
     Ingress,
     /// That of a service, for the calls it makes.
     Egress(ServiceName),
+    /// That of operators who look at what is still to come.
+    Preview,
     /// That of operators.
     Admin,
     /// That of other edges.
@@ -36,9 +39,15 @@ impl Door {
         match self {
             Self::Ingress => "ingress",
             Self::Egress(_) => "egress",
+            Self::Preview => "preview",
             Self::Admin => "admin",
             Self::Peer => "peer",
         }
+    }
+
+    /// Whether requests by it begin trees of calls.
+    pub(crate) fn is_of_clients(&self) -> bool {
+        matches!(self, Self::Ingress | Self::Preview)
     }
 
     /// Whether it is there until what came in by the others has ended.
@@ -70,7 +79,7 @@ impl Gates {
 
     /// A place, if there is one. Nobody waits: a queue would only add to what is too much.
     fn enter(&self, door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
-        let gate = if *door == Door::Ingress { &self.ingress } else { &self.egress };
+        let gate = if door.is_of_clients() { &self.ingress } else { &self.egress };
         Arc::clone(gate).try_acquire_owned().map_err(|_| {
             Problem::new(
                 ProblemKind::Overloaded,
@@ -114,7 +123,7 @@ pub(crate) async fn handle<E: Engine>(
         }
     };
     let mut response = recorded(entry, answer, Some(place));
-    if chunked && *door == Door::Ingress && !response.headers().contains_key(header::UPGRADE) {
+    if chunked && door.is_of_clients() && !response.headers().contains_key(header::UPGRADE) {
         // Such a request may have said its length as well, and whoever is in front may have gone
         // by that: what follows it on this connection cannot be trusted (RFC 9112, 6.1).
         response
@@ -138,7 +147,7 @@ fn admit(
     let authority = target::authority(&request)?;
     if request.version() == Version::HTTP_11
         && authority.is_none()
-        && *door == Door::Ingress
+        && door.is_of_clients()
         && !request.headers().contains_key(header::HOST)
     {
         return Err(Problem::new(ProblemKind::Malformed, "there is no Host header"));
@@ -176,14 +185,21 @@ fn aim(
             let (target, path) = target::resolve(plan, authority, uri)?;
             Ok((Origin::Service(service.clone()), target, path))
         }
-        Door::Ingress | Door::Admin | Door::Peer => {
+        Door::Ingress | Door::Preview | Door::Admin | Door::Peer => {
+            if *door == Door::Preview {
+                let hosts = plan.rules.iter().filter_map(|rule| rule.host.as_deref());
+                admin::from_here(&hosts.collect::<Vec<_>>(), authority, request.headers())?;
+            }
             let path = uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
             let host = authority.and_then(target::host_of);
             let Some(rule) = plan.rule(host.as_deref(), path.path()) else {
                 let detail = "no rule of the edge leads from this host and path to a service";
                 return Err(Problem::new(ProblemKind::NoSuchRoute, detail));
             };
-            let origin = Origin::Client { peer: peer.address, tls: peer.tls };
+            let origin = match door {
+                Door::Preview => Origin::Preview { peer: peer.address },
+                _ => Origin::Client { peer: peer.address, tls: peer.tls },
+            };
             Ok((origin, Target::Service(rule.service.clone()), path))
         }
     }

@@ -55,8 +55,24 @@ pub enum Origin {
         /// Whether it speaks TLS with the edge.
         tls: bool,
     },
+    /// An operator, as a client of a moment that is still to come, by the listener for that.
+    Preview {
+        /// Its address.
+        peer: SocketAddr,
+    },
     /// A service, through its own egress listener.
     Service(ServiceName),
+}
+
+impl Origin {
+    /// The address of a client, and whether it speaks TLS with the edge; `None` for a service.
+    pub fn client(&self) -> Option<(&SocketAddr, bool)> {
+        match self {
+            Self::Client { peer, tls } => Some((peer, *tls)),
+            Self::Preview { peer } => Some((peer, false)),
+            Self::Service(_) => None,
+        }
+    }
 }
 
 /// One request, as an engine is handed it.
@@ -146,19 +162,16 @@ impl PassThrough {
 
     fn prepare(&self, call: &mut Call) {
         let headers = call.request.headers_mut();
-        match &call.origin {
-            Origin::Client { peer, tls } => {
-                headers::strip_inward(headers);
-                forwarded(headers, peer, *tls);
-                if let Some(host) = call.authority.as_deref().and_then(|host| host.parse().ok()) {
-                    // Pages make links out of it.
-                    headers.insert(header::HOST, host);
-                }
+        if let Some((peer, tls)) = call.origin.client() {
+            headers::strip_inward(headers);
+            forwarded(headers, peer, tls);
+            if let Some(host) = call.authority.as_deref().and_then(|host| host.parse().ok()) {
+                // Pages make links out of it.
+                headers.insert(header::HOST, host);
             }
-            Origin::Service(_) => {
-                headers::strip_context(headers);
-                headers.remove(header::HOST);
-            }
+        } else {
+            headers::strip_context(headers);
+            headers.remove(header::HOST);
         }
         if !headers.contains_key(&headers::TRACEPARENT) {
             headers.insert(&headers::TRACEPARENT, traceparent(&*self.random));
@@ -201,7 +214,7 @@ pub(crate) fn forwarded(headers: &mut http::HeaderMap, peer: &SocketAddr, tls: b
 impl Engine for PassThrough {
     async fn call(&self, mut call: Call) -> Answer {
         self.prepare(&mut call);
-        let from_client = matches!(call.origin, Origin::Client { .. });
+        let from_client = call.origin.client().is_some();
         match self.forwarder.forward(&call.target, call.request).await {
             Ok(mut response) => {
                 if from_client {
@@ -216,6 +229,9 @@ impl Engine for PassThrough {
     }
 
     fn accepts(plan: &Plan) -> Result<(), String> {
+        if plan.preview_listen.is_some() {
+            return Err("preview_listen: this engine answers at no moment: remove it".to_owned());
+        }
         // Letting everybody in where somebody asked for a check would be worse than not starting.
         match &plan.auth {
             Auth::None => Ok(()),

@@ -46,7 +46,7 @@ impl Entry {
         let told = tracing::enabled!(target: "asof_edge::access", tracing::Level::INFO);
         let from = match door {
             Door::Egress(service) => Some(service.clone()),
-            Door::Ingress | Door::Admin | Door::Peer => None,
+            Door::Ingress | Door::Preview | Door::Admin | Door::Peer => None,
         };
         Self {
             began: clock.boot(),

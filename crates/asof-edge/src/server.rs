@@ -118,6 +118,8 @@ pub struct Addresses {
     pub admin: SocketAddr,
     /// For each service that has one.
     pub egress: BTreeMap<ServiceName, SocketAddr>,
+    /// For operators who look at what is still to come, if it has one.
+    pub preview: Option<SocketAddr>,
     /// For other edges, if it has one.
     pub peer: Option<SocketAddr>,
 }
@@ -227,7 +229,9 @@ fn material<E: Engine>(plan: &Plan) -> Result<Material, EdgeError> {
     let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
     let admin_token = plan.admin_token_file.as_deref().map(token).transpose()?;
     let peer_token = plan.peer_token_file.as_deref().map(token).transpose()?;
-    let of_stores = plan.stores.values().filter_map(|store| store.token_file.as_deref());
+    let of_stores = plan.stores.values().flat_map(|store| {
+        store.token_file.as_deref().into_iter().chain(store.preview_token_file.as_deref())
+    });
     let of_peers = plan.peers.values().filter_map(|peer| peer.token_file.as_deref());
     of_stores.chain(of_peers).try_for_each(|path| {
         // The engine sends it; here it only must be there.
@@ -279,11 +283,15 @@ async fn open(
             egress.insert(name.clone(), bound);
         }
     }
+    let mut preview = None;
+    if let Some(address) = plan.preview_listen {
+        preview = Some(listen(Door::Preview, address, &admin_places).await?);
+    }
     let mut peer = None;
     if let Some(address) = plan.peer_listen {
         peer = Some(listen(Door::Peer, address, &peer_places).await?);
     }
-    Ok((listeners, Addresses { ingress, admin, egress, peer }))
+    Ok((listeners, Addresses { ingress, admin, egress, preview, peer }))
 }
 
 /// Takes a running edge over to another plan.

@@ -1,5 +1,6 @@
 //! One raw client for all servers, made to cost little: sockets that stay open, requests encoded
-//! beforehand, one thread, and no system call but one to send and one to read for each answer.
+//! beforehand, one thread, one system call to send and one to read for each answer, and one for all
+//! that are there at once.
 //!
 //! Client and servers share the machine, so whatever the client costs stands on both sides of a
 //! ratio and blurs what the servers cost.
@@ -9,8 +10,11 @@ pub(crate) mod whole;
 use core::time::Duration;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd as _;
 
 use asof_env::BootTime;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
 
 use self::whole::Whole;
 use crate::measure::{Result, now, rate};
@@ -73,17 +77,28 @@ impl Connection {
         Ok(payload)
     }
 
-    /// Whether the answer is whole, without waiting. A broken one never is.
-    fn answered(&mut self) -> bool {
-        match self.read() {
-            Ok(payload) => payload.is_some(),
-            Err(error) => {
-                let waits = error.downcast_ref::<std::io::Error>();
-                debug_assert!(waits.is_some_and(|error| error.kind() == ErrorKind::WouldBlock));
-                false
+    /// The bytes of the payload if the answer is whole, without waiting.
+    fn poll(&mut self) -> Result<Option<usize>> {
+        loop {
+            match self.read() {
+                Ok(None) => {}
+                Ok(whole) => return Ok(whole),
+                Err(error) if waits(error.as_ref()) => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
     }
+}
+
+fn waits(error: &(dyn core::error::Error + 'static)) -> bool {
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+/// The request whose turn it is.
+fn turn(requests: &[Vec<u8>], number: usize) -> Result<&[u8]> {
+    let request = requests.get(number % requests.len().max(1));
+    Ok(request.ok_or("nothing to ask")?)
 }
 
 /// A server's connections, and what is asked through them.
@@ -108,40 +123,67 @@ impl Ring {
         Ok(Self::new((0..connections).map(open).collect::<Result<_>>()?, requests))
     }
 
-    /// Asks `count` times with every connection busy; answers a second.
+    /// Asks `count` times with every connection busy, each as soon as it has its answer; answers a
+    /// second.
     pub(crate) fn pass(&mut self, count: usize) -> Result<f64> {
+        self.set_nonblocking(true)?;
+        let mut poll = Poll::new()?;
+        for (seat, connection) in self.connections.iter().enumerate() {
+            let socket = connection.stream.as_raw_fd();
+            poll.registry().register(&mut SourceFd(&socket), Token(seat), Interest::READABLE)?;
+        }
         let start = now();
-        let seats = self.connections.len();
-        for turn in 0..count + seats {
-            let request = self.requests.get(turn % self.requests.len().max(1));
-            let connection = self.connections.get_mut(turn % seats).ok_or("no connection")?;
-            // By the time that a connection has its turn again, its answer is usually there.
-            if turn >= seats && turn - seats < count && connection.take()? == 0 {
-                return Err("an answer without a payload".into());
+        let (mut asked, mut answered) = (0, 0);
+        for connection in self.connections.iter_mut().take(count) {
+            connection.stream.write_all(turn(&self.requests, asked)?)?;
+            asked += 1;
+        }
+        let mut events = Events::with_capacity(self.connections.len());
+        while answered < count {
+            poll.poll(&mut events, Some(STILL_MAX))?;
+            if events.is_empty() {
+                return Err("answers did not come".into());
             }
-            if turn < count {
-                connection.stream.write_all(request.ok_or("nothing to ask")?)?;
+            for event in &events {
+                let connection =
+                    self.connections.get_mut(event.token().0).ok_or("no connection")?;
+                let Some(payload) = connection.poll()? else { continue };
+                if payload == 0 {
+                    return Err("an answer without a payload".into());
+                }
+                answered += 1;
+                if asked < count {
+                    connection.stream.write_all(turn(&self.requests, asked)?)?;
+                    asked += 1;
+                }
             }
         }
-        Ok(rate(now().since(start), count))
+        let rate = rate(now().since(start), count);
+        self.set_nonblocking(false)?;
+        Ok(rate)
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+        Ok(self.connections.iter().try_for_each(|one| one.stream.set_nonblocking(nonblocking))?)
     }
 
     /// Asks for `length` at `rate` requests a second, whether answers come or not, and tells the
     /// time in nanoseconds from when each request was due to its whole answer.
     pub(crate) fn paced(&mut self, rate: f64, length: Duration) -> Result<Vec<f64>> {
-        self.connections.iter().try_for_each(|one| one.stream.set_nonblocking(true))?;
+        self.set_nonblocking(true)?;
         let (start, interval) = (now(), Duration::from_secs_f64(1.0 / rate));
         let (mut next, mut asked, mut took) = (Duration::ZERO, 0, Vec::new());
         loop {
             let since = now().since(start);
             for connection in &mut self.connections {
-                if let Some(due) = connection.due.filter(|_| connection.answered()) {
+                if let Some(due) = connection.due
+                    && connection.poll()?.is_some()
+                {
                     took.push(now().since(due).as_secs_f64() * 1e9);
                     connection.due = None;
                 }
                 if connection.due.is_none() && next <= since && next < length {
-                    let request = self.requests.get(asked % self.requests.len().max(1));
-                    connection.stream.write_all(request.ok_or("nothing to ask")?)?;
+                    connection.stream.write_all(turn(&self.requests, asked)?)?;
                     connection.due = Some(start.after(next));
                     next += interval;
                     asked += 1;
@@ -155,7 +197,7 @@ impl Ring {
                 return Err("answers did not come".into());
             }
         }
-        self.connections.iter().try_for_each(|one| one.stream.set_nonblocking(false))?;
+        self.set_nonblocking(false)?;
         Ok(took)
     }
 

@@ -13,7 +13,7 @@ use super::context::{Carried, Token, carried};
 use super::ingress::{answer, bounded, bypass};
 use super::origin::Read;
 use super::peers::{Arrived, Visit};
-use super::{Inner, Run, canonical, hold, reply};
+use super::{Inner, Run, canonical, hold, preview, reply};
 use crate::body::Body;
 use crate::config::{Plan, ServiceName, StoreName};
 use crate::engine::{Answer, Call, Outcome};
@@ -297,7 +297,11 @@ impl Inner {
         let of_a_moment = path.starts_with("/v1/spaces/") || path == "/v1/read";
         let why = if reads { Unstorable::NoValidity } else { Unstorable::Write };
         self.taint(parent, why);
-        if reads && of_a_moment {
+        if root.is_preview() && (of_a_moment || !reads) {
+            let store = self.stores.get(name.as_str());
+            let authorization = store.as_ref().and_then(|store| store.preview.as_ref());
+            preview::ahead(&mut request, reads, root.at, authorization)?;
+        } else if reads && of_a_moment {
             hold::hold(&mut request, root.at)?;
         }
         let headers = request.headers_mut();

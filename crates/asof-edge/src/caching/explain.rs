@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde::Serialize;
 
 use super::auth::Identity;
+use super::moment::Sight;
 use super::report::parameter;
 use super::root::Gathered;
 use super::{Inner, canonical};
@@ -77,7 +78,9 @@ impl Inner {
         };
         let known = routes.find(&service, &Method::GET, uri.path());
         let known = known.ok_or_else(|| malformed("no route of this service matches the path"))?;
-        let root = match self.gather(plan, Some(known), &headers, &uri, &Identity::default()).await
+        let root = match self
+            .gather(plan, Some(known), &headers, &uri, &Identity::default(), Sight::Closed)
+            .await
         {
             Gathered::Root(root) => root,
             Gathered::Refused(problem) => return Err(problem),

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 
 use super::auth::{self, Identity};
-use super::moment::Choice;
+use super::moment::{Choice, Sight};
 use super::named::{self, Named};
 use super::releases::Release;
 use super::root::{Gathered, Root, States};
@@ -19,7 +19,7 @@ use super::routes::Known;
 use super::serve::Served;
 use super::session::{self, Transport};
 use super::soon::Soon;
-use super::{Inner, canonical, reply, service};
+use super::{Inner, canonical, preview, reply, service};
 use crate::body::Body;
 use crate::config::{Mode, ServiceName};
 use crate::engine::{self, Answer, Call, Origin};
@@ -37,27 +37,43 @@ impl Inner {
         if let Some(cookie) = &call.plan.session_cookie {
             session::take(call.request.headers_mut(), cookie);
         }
+        let sight = match (&call.origin, &mut call.request) {
+            (Origin::Preview { .. }, request) => match preview::take(request) {
+                Ok(preview::Asked::About(at)) => Sight::Ahead(at),
+                Ok(preview::Asked::Chosen(response)) => {
+                    return Soon::now(answer(response, engine::Outcome::PASSED.0));
+                }
+                Err(problem) => return Soon::now(refused(&problem)),
+            },
+            _ => Sight::Closed,
+        };
         let routes = self.routes.load_full();
         let (method, path) = (call.request.method(), call.request.uri().path());
         let known = routes.find(name.as_str(), method, path).cloned();
-        let named = match named::take(&mut call.request, known.as_ref().map(|known| &known.route)) {
+        // Whoever looks ahead has said already which moment is meant.
+        let route = known.as_ref().map(|known| &known.route).filter(|_| sight == Sight::Closed);
+        let named = match named::take(&mut call.request, route) {
             Ok(named) => named,
             Err(problem) => return Soon::now(refused(&problem)),
         };
-        self.identify(&mut call).then(move |who| {
+        let answered = self.identify(&mut call).then(move |who| {
             let path = call.request.uri().path();
             let let_in = who.and_then(|who| {
                 auth::permitted(&call.plan, &routes, name.as_str(), path, known.as_ref(), &who)?;
                 Ok(who)
             });
             match let_in {
-                Ok(who) => self.let_in(call, name, known, named, who),
+                Ok(who) => self.let_in(call, name, known, named, who, sight),
                 Err(denied) => {
                     self.metrics.denials.inc();
                     Soon::now(answer(denied.answer(), engine::Outcome::REFUSED.0))
                 }
             }
-        })
+        });
+        match sight {
+            Sight::Closed => answered,
+            Sight::Ahead(_) => answered.then(|answer| Soon::now(preview::answered(answer))),
+        }
     }
 
     /// Answers a request of somebody who may ask.
@@ -68,9 +84,10 @@ impl Inner {
         known: Option<Arc<Known>>,
         named: Named,
         who: Identity,
+        sight: Sight,
     ) -> Soon<'_, Answer> {
         let (asked, uri) = (call.request.headers(), call.request.uri());
-        self.gather(&call.plan, known.as_ref(), asked, uri, &who).then(move |gathered| {
+        self.gather(&call.plan, known.as_ref(), asked, uri, &who, sight).then(move |gathered| {
             let off = || known.as_ref().is_none_or(|known| known.route.mode == Mode::Off);
             let root = match gathered {
                 Gathered::Root(root) => root,
@@ -213,7 +230,7 @@ impl Inner {
         who: &Identity,
     ) -> Option<Arc<Root>> {
         let store = root.overtaken_in.get()?;
-        if root.choice == Choice::Asked || !asked.parts.method.is_safe() {
+        if matches!(root.choice, Choice::Asked | Choice::Preview) || !asked.parts.method.is_safe() {
             return None;
         }
         // The store knows of its cap before the edge does.
@@ -221,8 +238,8 @@ impl Inner {
         let lower = views.wait_for(|view| view.is_some_and(|view| view.latest() < root.at));
         // Where it is not heard of, or is gone again, the latest moment is as good.
         drop(tokio::time::timeout(limits::SESSION_WAIT, lower).await);
-        let Whole { parts, known, .. } = asked;
-        match self.gather(&root.plan, Some(known), &parts.headers, &parts.uri, who).await {
+        let Whole { parts: Parts { headers, uri, .. }, known, .. } = asked;
+        match self.gather(&root.plan, Some(known), headers, uri, who, Sight::Closed).await {
             Gathered::Root(root) => Some(root),
             Gathered::Pass | Gathered::Refused(_) => None,
         }
@@ -254,7 +271,7 @@ impl Inner {
     pub(crate) async fn without(self: &Arc<Self>, call: Call, why: Bypass) -> Answer {
         let target = call.target.clone();
         let depth = call.depth;
-        let client = matches!(call.origin, Origin::Client { .. });
+        let client = call.origin.client().is_some();
         let mut request = if client { prepared(call) } else { call.request };
         headers::strip_context(request.headers_mut());
         headers::set_depth(request.headers_mut(), depth);
@@ -344,8 +361,8 @@ fn prepared(call: Call) -> Request<Body> {
     let mut request = call.request;
     let headers = request.headers_mut();
     headers::strip_inward(headers);
-    if let Origin::Client { peer, tls } = &call.origin {
-        engine::forwarded(headers, peer, *tls);
+    if let Some((peer, tls)) = call.origin.client() {
+        engine::forwarded(headers, peer, tls);
     }
     if let Some(host) = call.authority.as_deref().and_then(|host| host.parse().ok()) {
         // Pages make links out of it.

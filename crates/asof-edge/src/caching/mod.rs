@@ -22,6 +22,7 @@ mod moment;
 mod named;
 mod origin;
 mod peers;
+mod preview;
 mod releases;
 mod reply;
 mod report;
@@ -151,7 +152,7 @@ impl Caching {
 impl Engine for Caching {
     async fn call(&self, call: Call) -> Answer {
         match &call.origin {
-            Origin::Client { .. } => self.0.ingress(call).await,
+            Origin::Client { .. } | Origin::Preview { .. } => self.0.ingress(call).await,
             Origin::Service(from) => {
                 let from = from.clone();
                 // All that it may come to is no burden of the requests of clients.

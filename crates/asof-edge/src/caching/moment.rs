@@ -34,6 +34,17 @@ pub(crate) enum Choice {
     Capped,
     /// The client asked for it.
     Asked,
+    /// An operator looks at it before it is closed: what is true then may still change.
+    Preview,
+}
+
+/// How far a request may look.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sight {
+    /// At what is closed.
+    Closed,
+    /// At this moment, whether it is closed or not.
+    Ahead(Timestamp),
 }
 
 /// What is done where there is no moment.
@@ -91,6 +102,7 @@ struct Wanted {
     met: Vec<StoreName>,
     /// The moment that the client chose.
     asked: Option<Timestamp>,
+    sight: Sight,
 }
 
 /// Why the bounds of a moment are not known.
@@ -113,8 +125,9 @@ impl Inner {
         plan: &Arc<Plan>,
         known: Option<&Arc<Known>>,
         headers: &HeaderMap,
+        sight: Sight,
     ) -> Soon<'_, Result<Moment, Instead>> {
-        let mut wanted = match self.wanted(plan, known, headers) {
+        let mut wanted = match self.wanted(plan, known, headers, sight) {
             Ok(wanted) => wanted,
             Err(instead) => return Soon::now(Err(instead)),
         };
@@ -146,6 +159,7 @@ impl Inner {
         plan: &Plan,
         known: Option<&Arc<Known>>,
         headers: &HeaderMap,
+        sight: Sight,
     ) -> Result<Wanted, Instead> {
         let stores = known.map_or_else(
             || bounding(plan, plan.stores.keys().cloned().collect(), &[]).into(),
@@ -153,6 +167,9 @@ impl Inner {
         );
         let written = session(headers).map_err(Instead::Refuse)?;
         let written = written.filter(|token| self.may_be_of(token, &stores));
+        if let Sight::Ahead(at) = sight {
+            return Ok(Wanted { stores, written: None, met: Vec::new(), asked: Some(at), sight });
+        }
         let asked = as_of(headers).map_err(Instead::Refuse)?;
         if asked.is_some() && known.is_some_and(|known| known.route.as_of != AsOf::Closed) {
             let detail = "this route does not let clients choose a moment: leave As-Of out, or have \
@@ -160,7 +177,7 @@ impl Inner {
             return Err(Instead::refuse(ProblemKind::Forbidden, detail));
         }
         let asked = asked.filter(|_| known.is_some());
-        Ok(Wanted { stores, written, met: Vec::new(), asked })
+        Ok(Wanted { stores, written, met: Vec::new(), asked, sight })
     }
 
     /// Whether the write can have been made in one of these stores. One of another epoch, or of a
@@ -275,6 +292,10 @@ impl Wanted {
             let choice = if behind { Choice::Capped } else { Choice::Latest };
             return Ok(Moment { at: latest, epochs, frozen, choice });
         };
+        let is_ahead = asked > latest || cap.is_some_and(|cap| asked > cap);
+        if is_ahead && self.sight != Sight::Closed {
+            return Ok(Moment { at: asked, epochs, frozen, choice: Choice::Preview });
+        }
         if cap.is_some_and(|cap| asked > cap) {
             let detail = format!("as-of `{asked}` is above the cap");
             return Err(Instead::refuse(ProblemKind::AboveCap, detail));

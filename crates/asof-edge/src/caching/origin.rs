@@ -2,6 +2,7 @@
 //!
 //! The answer that a service is given says nothing of time: what it cannot see cannot matter.
 
+use std::borrow::Cow;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use asof_api::headers::AsOfValid;
 use asof_cache::{
     Call, Content, Execute, Fact, Fingerprint, KeyRange, Outcome, Reach, Trace, Unstorable,
 };
-use asof_time::{Epoch, Timestamp, Validity};
+use asof_time::{Epoch, Validity};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
@@ -18,8 +19,10 @@ use serde_json::Value;
 
 use super::Inner;
 use super::execute::{Answered, clean, gather};
+use super::preview;
 use super::root::Root;
 use super::serve::{Reply, Served};
+use super::stores::Followed;
 use crate::body::Body;
 use crate::config::StoreName;
 use crate::problem::{Problem, ProblemKind};
@@ -135,7 +138,7 @@ impl Inner {
         let prior = execute.prior.as_ref().filter(|prior| prior.status() == StatusCode::OK);
         let prior = prior.filter(|_| matches!(read.what, What::Key(_)));
         let etag = prior.and_then(|prior| header_of(prior, &header::ETAG));
-        let request = match request(root.at, call, store.authorization.as_ref(), etag) {
+        let request = match request(root, call, &store, etag) {
             Ok(request) => request,
             Err(problem) => return Served::problem(problem, Unstorable::Truncated),
         };
@@ -236,21 +239,28 @@ fn unstorable(content: Arc<Content>, why: Unstorable) -> Served {
 }
 
 fn request(
-    at: Timestamp,
+    root: &Root,
     call: &Call,
-    authorization: Option<&HeaderValue>,
+    store: &Followed,
     etag: Option<&HeaderValue>,
 ) -> Result<Request<Body>, Problem> {
-    let query = if call.query.is_empty() { "" } else { "?" };
-    let uri: Uri = format!("{}{query}{}", call.path, call.query).parse().map_err(|error| {
+    let query = if root.is_preview() {
+        Cow::Owned(preview::question(&call.query, root.at))
+    } else {
+        Cow::Borrowed(&*call.query)
+    };
+    let mark = if query.is_empty() { "" } else { "?" };
+    let uri: Uri = format!("{}{mark}{query}", call.path).parse().map_err(|error| {
         Problem::new(ProblemKind::Malformed, format!("the path is no path: {error}"))
     })?;
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
-    if let Ok(value) = HeaderValue::try_from(at.as_micros().to_string()) {
-        headers.insert(&wire::AS_OF, value);
+    if !root.is_preview() {
+        headers.insert(&wire::AS_OF, HeaderValue::from(root.at.as_micros()));
     }
+    let usual = &store.authorization;
+    let authorization = if root.is_preview() { &store.preview } else { usual };
     if let Some(authorization) = authorization {
         headers.insert(header::AUTHORIZATION, authorization.clone());
     }

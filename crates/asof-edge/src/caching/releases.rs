@@ -118,7 +118,8 @@ impl Inner {
             Some(content) if content.status() == StatusCode::NOT_FOUND => "".into(),
             _ => return Err(unreadable("cannot be read")),
         };
-        if root.choice != Choice::Asked && chosen_by.is_none_or(|(_, shown)| shown.is_empty()) {
+        let is_now = !matches!(root.choice, Choice::Asked | Choice::Preview);
+        if is_now && chosen_by.is_none_or(|(_, shown)| shown.is_empty()) {
             self.versions.note(service.as_str(), &text);
         }
         let held = served.fact.as_ref().ok().map(|fact| fact.validity);

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::auth::Identity;
-use super::moment::{Choice, Instead, declared};
+use super::moment::{Choice, Instead, Sight, declared};
 use super::routes::{Known, Routes};
 use super::soon::Soon;
 use super::{Inner, canonical};
@@ -59,6 +59,7 @@ pub(crate) struct Abroad {
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     pub(crate) declared: Arc<[StoreName]>,
     pub(crate) sources: BTreeMap<StateName, Option<String>>,
+    pub(crate) choice: Choice,
 }
 
 /// State values by name, and where each of them is that.
@@ -90,7 +91,7 @@ impl Root {
             traceparent: tree.traceparent.map_or_else(OnceLock::new, OnceLock::from),
             epochs,
             frozen: None,
-            choice: Choice::Asked,
+            choice: tree.choice,
             declared,
             sources,
             states: Mutex::default(),
@@ -98,6 +99,11 @@ impl Root {
             patience: limits::PEER_LEADER_WAIT,
             overtaken_in: OnceLock::new(),
         })
+    }
+
+    /// Whether it is looked at before it is closed: nothing of it is kept, and nothing written.
+    pub(crate) fn is_preview(&self) -> bool {
+        self.choice == Choice::Preview
     }
 
     /// What each state value starts from.
@@ -145,6 +151,7 @@ impl Inner {
         headers: &HeaderMap,
         uri: &Uri,
         who: &Identity,
+        sight: Sight,
     ) -> Soon<'_, Gathered> {
         let sources = plan.states.iter().map(|(name, state)| {
             (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri, who)))
@@ -153,7 +160,7 @@ impl Inner {
         let traceparent = headers.get(&crate::headers::TRACEPARENT).cloned();
         let traceparent = traceparent.map_or_else(OnceLock::new, OnceLock::from);
         let (declared, resolved) = (declared(plan, known), Arc::clone(plan));
-        self.seek(plan, known, headers).then(move |moment| {
+        self.seek(plan, known, headers, sight).then(move |moment| {
             let moment = match moment {
                 Ok(moment) => moment,
                 Err(Instead::Pass) => return Soon::now(Gathered::Pass),

@@ -70,6 +70,10 @@ impl Inner {
             let problem = Problem::new(ProblemKind::Loop, detail);
             return Soon::now(Served::problem(problem, Unstorable::Status));
         }
+        if root.is_preview() {
+            let root = Arc::clone(root);
+            return Soon::later(async move { self.preview(&root, &call, above, depth).await });
+        }
         if root.plan.stores.contains_key(&*call.service) {
             return self.look(root, call, above, depth, None);
         }

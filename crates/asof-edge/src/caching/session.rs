@@ -3,16 +3,25 @@
 use asof_api::{SessionToken, headers as wire};
 use http::{HeaderMap, HeaderValue, header};
 
-use crate::engine::{Call, Origin};
+use crate::engine::Call;
 
 /// Takes the cookie out of a request, and makes the header of it that says the same, unless the
 /// client sent that one as well. A cookie that is no token is forgotten: nobody can mend it.
 pub(crate) fn take(headers: &mut HeaderMap, cookie: &str) {
-    if !headers.contains_key(header::COOKIE) {
-        return;
+    let token: Option<SessionToken> = remove(headers, cookie).and_then(|text| text.parse().ok());
+    if let Some(token) = token.filter(|_| !headers.contains_key(&wire::ASOF_TOKEN))
+        && let Ok(value) = HeaderValue::try_from(token.to_string())
+    {
+        headers.insert(&wire::ASOF_TOKEN, value);
     }
-    let mut token: Option<SessionToken> = None;
-    let mut kept = Vec::new();
+}
+
+/// Takes a cookie out of a request, wherever it is, and tells its first value.
+pub(crate) fn remove(headers: &mut HeaderMap, cookie: &str) -> Option<String> {
+    if !headers.contains_key(header::COOKIE) {
+        return None;
+    }
+    let (mut found, mut kept) = (None, Vec::new());
     for value in headers.get_all(header::COOKIE) {
         let Ok(text) = value.to_str() else {
             kept.push(value.clone());
@@ -22,8 +31,8 @@ pub(crate) fn take(headers: &mut HeaderMap, cookie: &str) {
             |pair: &str| pair.split_once('=').is_some_and(|(name, _)| name.trim() == cookie);
         let (ours, others): (Vec<&str>, Vec<&str>) =
             text.split(';').map(str::trim).partition(|pair| is_ours(pair));
-        let found = ours.iter().filter_map(|pair| pair.split_once('=')?.1.trim().parse().ok());
-        token = token.or(found.into_iter().next());
+        let mut values = ours.iter().filter_map(|pair| Some(pair.split_once('=')?.1.trim()));
+        found = found.or_else(|| values.next().map(str::to_owned));
         let others: Vec<&str> = others.into_iter().filter(|pair| !pair.is_empty()).collect();
         kept.extend(HeaderValue::try_from(others.join("; ")).ok().filter(|_| !others.is_empty()));
     }
@@ -31,11 +40,7 @@ pub(crate) fn take(headers: &mut HeaderMap, cookie: &str) {
     for value in kept {
         headers.append(header::COOKIE, value);
     }
-    if let Some(token) = token.filter(|_| !headers.contains_key(&wire::ASOF_TOKEN))
-        && let Ok(value) = HeaderValue::try_from(token.to_string())
-    {
-        headers.insert(&wire::ASOF_TOKEN, value);
-    }
+    found
 }
 
 /// How a cookie may travel.
@@ -50,8 +55,11 @@ pub(crate) enum Transport {
 impl Transport {
     /// That of a client's call.
     pub(crate) fn of(call: &Call) -> Self {
-        let tls = matches!(call.origin, Origin::Client { tls: true, .. });
-        if tls || call.plan.tls_terminated_elsewhere { Self::Secure } else { Self::Plain }
+        if call.origin.client().is_some_and(|(_, tls)| tls) || call.plan.tls_terminated_elsewhere {
+            Self::Secure
+        } else {
+            Self::Plain
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use core::cell::Cell;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use asof_api::Cursor;
@@ -61,6 +62,8 @@ pub(crate) struct Followed {
     pub(crate) id: StoreId,
     pub(crate) view: watch::Sender<Option<View>>,
     pub(crate) authorization: Option<http::HeaderValue>,
+    /// What a preview says to be let in.
+    pub(crate) preview: Option<http::HeaderValue>,
     settings: Store,
 }
 
@@ -106,7 +109,8 @@ impl Stores {
 
     /// Whether the token of a store, if it has one, can be used.
     pub(crate) fn check(store: &Store) -> Result<(), String> {
-        client(store).map(|_| ())
+        client(store)?;
+        store.preview_token_file.as_deref().map(bearer).transpose().map(drop)
     }
 
     /// Follows the stores of `plan`, and no others. One whose settings changed is followed anew,
@@ -120,10 +124,14 @@ impl Stores {
                 continue;
             }
             let Ok((client, authorization)) = client(store) else { continue };
+            let preview = store.preview_token_file.as_deref().map(bearer).transpose();
+            let Ok(preview) = preview.map(|own| own.or_else(|| authorization.clone())) else {
+                continue;
+            };
             let id = StoreId(known.next);
             known.next = known.next.wrapping_add(1);
             let (view, settings) = (watch::Sender::new(None), store.clone());
-            let followed = Arc::new(Followed { id, view, authorization, settings });
+            let followed = Arc::new(Followed { id, view, authorization, preview, settings });
             let follower = Follower {
                 name: name.clone(),
                 client,
@@ -148,14 +156,22 @@ fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> 
     let transport = HttpTransport::new(&base, &Trust::System).map_err(|error| error.to_string())?;
     let client = Client::new(Arc::new(transport)).with_author("asof edge");
     let Some(path) = &store.token_file else { return Ok((client, None)) };
-    let refused = |error: &dyn core::fmt::Display| format!("{}: {error}", path.display());
-    let text =
-        config::read_bounded(path, limits::TOKEN_BYTES_MAX).map_err(|error| refused(&error))?;
-    let client = client.with_token(text.trim()).map_err(|error| refused(&error))?;
-    let mut value = http::HeaderValue::try_from(format!("Bearer {}", text.trim()))
-        .map_err(|error| refused(&error))?;
+    let client = client.with_token(token(path)?.trim());
+    let client = client.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok((client, Some(bearer(path)?)))
+}
+
+fn token(path: &Path) -> Result<String, String> {
+    let text = config::read_bounded(path, limits::TOKEN_BYTES_MAX);
+    text.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The header that says the token in a file.
+fn bearer(path: &Path) -> Result<http::HeaderValue, String> {
+    let value = http::HeaderValue::try_from(format!("Bearer {}", token(path)?.trim()));
+    let mut value = value.map_err(|error| format!("{}: {error}", path.display()))?;
     value.set_sensitive(true);
-    Ok((client, Some(value)))
+    Ok(value)
 }
 
 /// Follows one store on a thread of its own, for as long as the store is configured.
@@ -364,7 +380,7 @@ mod tests {
         let plan = Plan::from_toml(text, std::path::Path::new(".")).unwrap();
         let settings = plan.stores.into_values().next().unwrap();
         let view = watch::Sender::new(Some(view));
-        Arc::new(Followed { id: StoreId(0), view, authorization: None, settings })
+        Arc::new(Followed { id: StoreId(0), view, authorization: None, preview: None, settings })
     }
 
     #[test]

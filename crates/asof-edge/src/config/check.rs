@@ -65,7 +65,9 @@ impl Checker<'_, '_> {
     fn listeners(&self, plan: &Plan) {
         let mut listeners =
             vec![("listen".to_owned(), plan.listen), ("admin".to_owned(), plan.admin)];
-        listeners.extend(plan.peer_listen.map(|address| ("peer_listen".to_owned(), address)));
+        let others = [("preview_listen", plan.preview_listen), ("peer_listen", plan.peer_listen)];
+        let others = others.into_iter().filter_map(|(path, address)| Some((path, address?)));
+        listeners.extend(others.map(|(path, address)| (path.to_owned(), address)));
         for (name, service) in &plan.services {
             listeners
                 .extend(service.egress.map(|egress| (format!("services.{name}.egress"), egress)));
@@ -90,6 +92,11 @@ impl Checker<'_, '_> {
         }
         if !plan.admin.ip().is_loopback() && plan.admin_token_file.is_none() {
             self.wrong("admin", "beyond loopback it takes a token: give `admin_token_file`");
+        }
+        if plan.preview_listen.is_some_and(|address| !address.ip().is_loopback()) {
+            let why = "what is still to come is shown on loopback only: choose an address such as \
+                       `127.0.0.1:7483`, and come to it by `ssh -L` from elsewhere";
+            self.wrong("preview_listen", why);
         }
         if plan.tls.is_some() && plan.tls_terminated_elsewhere {
             self.wrong("listen", "tls_terminated_elsewhere = true contradicts [tls]: keep one");

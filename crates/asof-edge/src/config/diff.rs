@@ -70,7 +70,7 @@ fn difference(setting: String, before: Option<String>, after: Option<String>) ->
 
 /// Listeners are opened once, and what bounds their connections with them.
 fn needs_restart(setting: &str) -> bool {
-    let whole = ["listen", "admin", "peer_listen", "tls_terminated_elsewhere"];
+    let whole = ["listen", "admin", "preview_listen", "peer_listen", "tls_terminated_elsewhere"];
     whole.contains(&setting)
         || setting == "limits.connections"
         || setting == "limits.header_bytes"

@@ -41,6 +41,8 @@ pub struct Plan {
     pub auth: Auth,
     /// Where the releases of services are kept, if anywhere.
     pub releases: Option<Releases>,
+    /// Where operators look at moments that are still to come, if they may. On loopback.
+    pub preview_listen: Option<SocketAddr>,
     /// Where other edges connect, if any do.
     pub peer_listen: Option<SocketAddr>,
     /// File with the token that other edges send; needed beyond loopback.
@@ -88,6 +90,9 @@ pub struct Store {
     pub url: BaseUrl,
     /// File with the edge's own token for it.
     pub token_file: Option<PathBuf>,
+    /// File with the token for previews, which takes the role writer; without it the other one is
+    /// used.
+    pub preview_token_file: Option<PathBuf>,
     /// What happens where it is lost, unless a route says otherwise.
     pub on_loss: OnLoss,
     /// How long a frozen moment is served.

@@ -55,7 +55,7 @@ impl Reader<'_> {
     }
 
     fn plan(&mut self, mut root: Section<'_, '_>) -> Plan {
-        for key in ["listen", "admin", "peer_listen"] {
+        for key in ["listen", "admin", "preview_listen", "peer_listen"] {
             self.stands(&root, key);
         }
         let listen = address(&mut root, "listen");
@@ -77,6 +77,7 @@ impl Reader<'_> {
                 .collect(),
             auth: root.section("auth").map_or(Auth::None, |section| auth::auth(self, section)),
             releases: root.section("releases").and_then(|section| release::releases(self, section)),
+            preview_listen: address(&mut root, "preview_listen"),
             peer_listen: address(&mut root, "peer_listen"),
             peer_token_file: self.file(&mut root, "peer_token_file"),
             peers: peer::peers(self, &mut root),
@@ -108,6 +109,7 @@ impl Reader<'_> {
             let store = url.map(|url| Store {
                 url: url.value,
                 token_file: self.file(&mut section, "token_file"),
+                preview_token_file: self.file(&mut section, "preview_token_file"),
                 on_loss: section.word("on_loss", OnLoss::WORDS).map_or(OnLoss::Freeze, value),
                 freeze_max: section
                     .span("freeze_max", &limits::WINDOW)

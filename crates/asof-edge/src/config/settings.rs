@@ -25,6 +25,7 @@ impl Plan {
             let path = format!("stores.{name}");
             all.put(format!("{path}.url"), &store.url);
             all.file(&format!("{path}.token_file"), store.token_file.as_deref());
+            all.file(&format!("{path}.preview_token_file"), store.preview_token_file.as_deref());
             all.put(format!("{path}.on_loss"), store.on_loss.as_str());
             all.put(format!("{path}.freeze_max"), span_text(store.freeze_max));
         }
@@ -43,6 +44,9 @@ impl Plan {
         if let Some(releases) = &self.releases {
             all.put("releases.store", &releases.store);
             all.put("releases.space", &releases.space);
+        }
+        if let Some(address) = self.preview_listen {
+            all.put("preview_listen", address);
         }
         if let Some(address) = self.peer_listen {
             all.put("peer_listen", address);

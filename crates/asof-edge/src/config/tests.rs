@@ -346,6 +346,14 @@ fn other_edges_can_be_asked_and_can_ask() {
 }
 
 #[test]
+fn what_is_to_come_is_shown_on_loopback_only() {
+    let good = plan("preview_listen = '127.0.0.1:7485'");
+    assert_eq!(good.settings()["preview_listen"], "127.0.0.1:7485");
+    refused("preview_listen = '0.0.0.0:1'", 1, "shown on loopback only");
+    refused("preview_listen = '127.0.0.1:7480'", 1, "already that of listen");
+}
+
+#[test]
 fn edges_have_in_common_what_calls_mean_and_not_where_they_go() {
     let system = |more: &str| {
         let text = format!(

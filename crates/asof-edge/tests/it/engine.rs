@@ -33,7 +33,7 @@ impl Engine for Keeping {
             };
         }
         let from = match &call.origin {
-            Origin::Client { .. } => "client".to_owned(),
+            Origin::Client { .. } | Origin::Preview { .. } => "client".to_owned(),
             Origin::Service(name) => name.to_string(),
         };
         // The service gets exactly what counts, and nothing of the client.

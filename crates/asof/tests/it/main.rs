@@ -21,3 +21,5 @@ mod release;
 mod run;
 mod scripts;
 mod serve;
+mod shop;
+mod timed;

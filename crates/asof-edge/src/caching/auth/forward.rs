@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 
 use super::Denied;
 use crate::body::Body;
-use crate::engine::{Call, Origin};
+use crate::engine::Call;
 use crate::upstream::Forwarder;
 
 /// What the request was, as it is told by convention.
@@ -44,8 +44,8 @@ pub(super) fn question(path: &str, call: &Call) -> Option<Request<Body>> {
     if let Some(host) = call.authority.as_deref() {
         into.insert(HOST, HeaderValue::from_str(host).ok()?);
     }
-    if let Origin::Client { peer, tls } = &call.origin {
-        into.insert(PROTO, HeaderValue::from_static(if *tls { "https" } else { "http" }));
+    if let Some((peer, tls)) = call.origin.client() {
+        into.insert(PROTO, HeaderValue::from_static(if tls { "https" } else { "http" }));
         into.insert(FOR, HeaderValue::from_str(&peer.ip().to_string()).ok()?);
     }
     for name in [header::AUTHORIZATION, header::COOKIE] {

@@ -126,6 +126,7 @@ fn tree(run: &Run, slot: Slot, hands: Hands) -> TreeBody {
             .collect(),
         context: root.context(),
         depth: run.depth + 1,
+        preview: root.is_preview(),
         leaked: hands == Hands::Others,
     }
 }

@@ -7,6 +7,7 @@ use asof_cache::{Fact, Observed, Unstorable};
 use asof_time::{Epoch, Timestamp};
 use http::{HeaderMap, Method};
 
+use super::super::moment::Choice;
 use super::Peer;
 use super::input::shown;
 use super::standing::Standing;
@@ -131,7 +132,9 @@ impl Inner {
         for (name, epoch) in &tree.epochs {
             let name: StoreName = name.parse().map_err(|_| unclear())?;
             let epoch = epoch.parse().map_err(|_| unclear())?;
-            self.come_to(&name, epoch, at).await?;
+            if !tree.preview {
+                self.come_to(&name, epoch, at).await?;
+            }
             epochs.insert(name, epoch);
         }
         let declared: Result<Arc<[StoreName]>, _> =
@@ -149,6 +152,7 @@ impl Inner {
             epochs,
             declared: declared.map_err(|_| unclear())?,
             sources: sources.map_err(|_| unclear())?,
+            choice: if tree.preview { Choice::Preview } else { Choice::Asked },
         }))
     }
 

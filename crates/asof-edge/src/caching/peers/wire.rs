@@ -58,6 +58,8 @@ pub(crate) struct TreeBody {
     pub(crate) sources: BTreeMap<String, Option<String>>,
     pub(crate) context: u64,
     pub(crate) depth: u32,
+    /// Whether the moment is looked at before it is closed.
+    pub(crate) preview: bool,
     /// Whether the context was in the hands of another service than its own.
     pub(crate) leaked: bool,
 }

@@ -11,6 +11,7 @@ mod erased;
 mod held_by_others;
 mod moments;
 mod pair;
+mod previews;
 mod proven;
 mod reads;
 mod shared;

@@ -92,7 +92,7 @@ impl Pair {
         let (to_north, to_south) = (Link::new().await, Link::new().await);
         let first = services.first().unwrap().name;
         let mut text = format!(
-            "peer_listen = '127.0.0.1:0'\n[[ingress.rules]]\nservice = '{first}'\n\
+            "peer_listen = '127.0.0.1:0'\npreview_listen = '127.0.0.1:0'\n[[ingress.rules]]\nservice = '{first}'\n\
              [stores.main]\nurl = 'http://{address}'\n"
         );
         for service in services {
@@ -183,6 +183,22 @@ impl Pair {
     /// Asks for what a write of `token` must be seen in.
     pub(crate) async fn north_after(&self, token: &str, path: &str) -> Got {
         self.get(&self.north, path, &[("asof-token", token)]).await
+    }
+
+    /// Writes past the edges what takes effect at `at`.
+    pub(crate) async fn schedule(&self, key: &str, value: &str, at: &str) {
+        let uri = format!("http://{}/v1/spaces/goods/keys/{key}", self.store);
+        let request =
+            Request::put(uri).header("content-type", "text/plain").header("effective-at", at);
+        let got = ask(&self.http, request.body(Full::from(value.to_owned())).unwrap()).await;
+        assert!(got.status.is_success(), "{got:?}");
+    }
+
+    /// Asks the north by its listener for what is still to come.
+    pub(crate) async fn preview_north(&self, path: &str, at: &str) -> Got {
+        let uri = format!("http://{}{path}", self.north.at.preview.unwrap());
+        let request = Request::get(uri).header("as-of", at);
+        ask(&self.http, request.body(Full::default()).unwrap()).await
     }
 
     async fn admin(&self, side: &Side, path: &str) -> Got {

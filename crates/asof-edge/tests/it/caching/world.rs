@@ -264,6 +264,7 @@ pub(crate) struct World {
     pub(crate) store: SocketAddr,
     pub(crate) http: Http,
     pub(crate) clock: Arc<AheadClock>,
+    preview: SocketAddr,
     running: Mutex<Option<Running>>,
     _stop_edge: oneshot::Sender<()>,
     folder: tempfile::TempDir,
@@ -284,7 +285,7 @@ impl World {
         // Before the edge begins to follow, so that its first moment has it.
         put(&http, store, "begun", "yes").await;
         let mut text = format!(
-            "[[ingress.rules]]\nservice = '{}'\n[stores.main]\nurl = 'http://{store}'\n{of_store}\n",
+            "preview_listen = '127.0.0.1:0'\n[[ingress.rules]]\nservice = '{}'\n[stores.main]\nurl = 'http://{store}'\n{of_store}\n",
             services.first().unwrap().name
         );
         for service in services {
@@ -299,9 +300,17 @@ impl World {
         let plan = crate::harness::plan(&text);
         let clock = Arc::new(AheadClock::default());
         let (addresses, stop) = edge(plan, services, Arc::clone(&clock)).await;
-        let (ingress, admin) = (addresses.ingress, addresses.admin);
-        let running = Mutex::new(Some(running));
-        let world = Self { ingress, admin, store, http, clock, running, _stop_edge: stop, folder };
+        let world = Self {
+            ingress: addresses.ingress,
+            admin: addresses.admin,
+            store,
+            http,
+            clock,
+            preview: addresses.preview.unwrap(),
+            running: Mutex::new(Some(running)),
+            _stop_edge: stop,
+            folder,
+        };
         world.ready().await;
         world
     }
@@ -395,12 +404,45 @@ impl World {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Got {
-        let uri = format!("http://{}{path}", self.ingress);
-        let mut request = Request::builder().method(method).uri(uri);
+        self.send_to(self.ingress, method, path, headers, body).await
+    }
+
+    async fn send_to(
+        &self,
+        listener: SocketAddr,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Got {
+        let mut request = Request::builder().method(method).uri(format!("http://{listener}{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         ask(&self.http, request.body(Full::new(body.to_owned().into())).unwrap()).await
+    }
+
+    /// Asks by the listener for what is still to come.
+    pub(crate) async fn preview(&self, path: &str, headers: &[(&str, &str)]) -> Got {
+        self.send_to(self.preview, Method::GET, path, headers, "").await
+    }
+
+    /// As [`preview`](Self::preview), by any method.
+    pub(crate) async fn preview_by(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Got {
+        self.send_to(self.preview, method, path, headers, "").await
+    }
+
+    /// Writes past the edge what takes effect at `at`.
+    pub(crate) async fn schedule(&self, key: &str, value: &str, at: &str) {
+        let path = format!("/v1/spaces/goods/keys/{key}");
+        let headers = [("content-type", "text/plain"), ("effective-at", at)];
+        let got = self.send_to(self.store, Method::PUT, &path, &headers, value).await;
+        assert!(got.status.is_success(), "{got:?}");
     }
 
     /// Asks for what a write of `token` must be seen in.

@@ -41,6 +41,9 @@ async fn listen(edge: &Edge, plan: Plan, out: &mut Output) -> Result<(), Failure
     let addresses = running.addresses();
     out.line(&format!("asof edge listens on {scheme}://{}", addresses.ingress))?;
     out.line(&format!("admin on http://{}", addresses.admin))?;
+    if let Some(preview) = addresses.preview {
+        out.line(&format!("shows what is to come on http://{preview}"))?;
+    }
     for (service, address) in &addresses.egress {
         out.line(&format!("{service} calls others through http://{address}"))?;
     }
