@@ -46,6 +46,12 @@ pub use validity::ValidityBody;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Whether a member that is only written where it counts something is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+pub(crate) const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// Whether a member that is only written where it is true is left out.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 pub(crate) const fn is_false(flag: &bool) -> bool {

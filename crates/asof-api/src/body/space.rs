@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::is_false;
+use super::{is_false, is_zero};
 use crate::value::present;
 use crate::{CommitId, Moment, ValueInput};
 
@@ -126,8 +126,8 @@ pub struct UsageBody {
     pub live_keys: u64,
     /// Keys with any version.
     pub keys: u64,
-    /// Keys that were erased.
-    #[serde(default)]
+    /// Keys that were erased; absent where none were.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub erased_keys: u64,
     /// Versions, deletions and pending ones included.
     pub versions: u64,
