@@ -347,7 +347,11 @@ impl Planner<'_> {
         }
         let restore = self.decided.restore.contains(&place);
         let (space, key) = place;
-        let held = self.held(space, &key, touched)?;
+        // A deletion at the beginning of time, of which retention leaves nothing, changed nothing.
+        let Some(held) = self.held(space, &key, touched)? else {
+            self.outcome.unchanged += 1;
+            return Ok(());
+        };
         if is_same(held.now.as_deref(), held.before.as_deref())? {
             self.outcome.unchanged += 1;
             Ok(())
@@ -358,15 +362,16 @@ impl Planner<'_> {
         }
     }
 
-    fn held(&self, space: SpaceId, key: &Key, touched: Touched) -> Result<Held> {
+    /// `None` where nothing is kept of the key.
+    fn held(&self, space: SpaceId, key: &Key, touched: Touched) -> Result<Option<Held>> {
         let rows = self.scene.rows.as_ref();
         let versions = VersionsOf::new(space, key);
-        let present = newest(rows, &versions, self.until)?.ok_or_else(|| {
-            Error::corrupt(format!("commit {} lacks a version of `{key}`", touched.last.sequence))
-        })?;
+        let Some(present) = newest(rows, &versions, self.until)? else {
+            return Ok(None);
+        };
         let now = crate::state::get(rows, &versions.row(present.effective, present.sequence))?;
         let before = older(rows, &versions, touched.first)?;
-        Ok(Held { present, now, before })
+        Ok(Some(Held { present, now, before }))
     }
 
     fn conflict(&mut self, space: SpaceId, key: Key, held: &Held) -> Result<()> {
