@@ -249,9 +249,24 @@ impl Cache {
     /// The space was erased in part: nothing that was made of it may be used any more.
     pub fn erase(&self, store: StoreId, space: &str) {
         if self.rules.hold(Rule::ErasureDrops) {
+            let _dropping = self.dropping.write().unwrap_or_else(PoisonError::into_inner);
             self.index_mut().retire(store, space);
             self.drop_retired();
+            // Last: what is under way may have read what was erased, and would name it by the new
+            // number.
+            self.drops.fetch_add(1, Ordering::Release);
         }
+    }
+
+    /// Keys of this space may be erased: no answer made of it is told to stay as it is.
+    pub fn foresee_erasure(&self, store: StoreId, space: &str) {
+        self.index_mut().foresee_erasure(store, space);
+    }
+
+    /// Whether something may be erased of which a fact was made.
+    pub fn may_be_erased(&self, fact: &Fact) -> bool {
+        let index = self.index();
+        fact.trace.spaces().iter().any(|space| index.is_erasable(*space))
     }
 
     fn drop_retired(&self) {

@@ -3,7 +3,7 @@
 //! The index is fed by the stores' feeds and remembers a bounded stretch of them. It never
 //! guesses: outside of the stretch that it has seen whole it says that it does not know.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -92,6 +92,8 @@ pub struct ChangeIndex {
     numbers: BTreeMap<StoreId, HashMap<Box<str>, SpaceId>>,
     /// All remembered changes, oldest first, of each store in the order of its feed.
     queue: VecDeque<Remembered>,
+    /// Spaces of which keys may be erased.
+    erasable: BTreeMap<StoreId, HashSet<Box<str>>>,
     changes_max: usize,
     rules: Rules,
 }
@@ -139,6 +141,7 @@ impl ChangeIndex {
             spaces: Vec::new(),
             numbers: BTreeMap::new(),
             queue: VecDeque::new(),
+            erasable: BTreeMap::new(),
             changes_max,
             rules,
         }
@@ -174,7 +177,10 @@ impl ChangeIndex {
             return Some(*number);
         }
         let number = SpaceId(u32::try_from(self.spaces.len()).ok()?);
-        self.spaces.push(Space::new(store, since));
+        let erasable = self.erasable.get(&store).is_some_and(|names| names.contains(name));
+        let mut space = Space::new(store, since);
+        space.erasable = erasable;
+        self.spaces.push(space);
         numbers.insert(Box::from(name), number);
         Some(number)
     }
@@ -255,6 +261,21 @@ impl ChangeIndex {
         self.spaces.get(space.0 as usize).is_none_or(|space| space.retired)
     }
 
+    /// Keys of this space may be erased. There is no way back, short of another epoch.
+    pub fn foresee_erasure(&mut self, store: StoreId, name: &str) {
+        self.erasable.entry(store).or_default().insert(Box::from(name));
+        if let Some(number) = self.space(store, name)
+            && let Some(space) = self.spaces.get_mut(number.0 as usize)
+        {
+            space.erasable = true;
+        }
+    }
+
+    /// Whether keys of this space may be erased.
+    pub fn is_erasable(&self, space: SpaceId) -> bool {
+        self.spaces.get(space.0 as usize).is_none_or(|space| space.erasable)
+    }
+
     /// Whether it is known that nothing in these spaces changed in `(after, to]`.
     pub fn unchanged(&self, spaces: &[SpaceId], after: Timestamp, to: Timestamp) -> bool {
         spaces.iter().all(|space| self.space_unchanged(*space, after, to))
@@ -310,9 +331,9 @@ impl ChangeIndex {
     /// After a gap nothing is known of the time before it.
     fn forget_changes(&mut self, store: StoreId, at: Timestamp) {
         for space in self.spaces.iter_mut().filter(|space| space.store == store) {
-            let retired = space.retired;
+            let (retired, erasable) = (space.retired, space.erasable);
             *space = Space::new(store, at);
-            space.retired = retired;
+            (space.retired, space.erasable) = (retired, erasable);
         }
         let spaces = &self.spaces;
         self.queue.retain(|change| {
@@ -321,6 +342,7 @@ impl ChangeIndex {
     }
 
     fn retire_store(&mut self, store: StoreId) {
+        self.erasable.remove(&store);
         for number in self.numbers.remove(&store).unwrap_or_default().into_values() {
             self.retire_number(number);
         }

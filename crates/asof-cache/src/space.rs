@@ -15,6 +15,8 @@ use crate::short::Short;
 pub(crate) struct Space {
     pub(crate) store: StoreId,
     pub(crate) retired: bool,
+    /// Keys of it may be erased.
+    pub(crate) erasable: bool,
     /// All changes of it after this are known, as far as its store is covered.
     pub(crate) since: Timestamp,
     /// The last change of anything in it; `since` of its store if there was none.
@@ -38,6 +40,7 @@ impl Space {
         Self {
             store,
             retired: false,
+            erasable: false,
             since: last,
             last,
             whole: VecDeque::new(),

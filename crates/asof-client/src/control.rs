@@ -6,10 +6,11 @@ use std::io::Read;
 use asof_api::ErrorName;
 use asof_api::body::{
     AcceptClockRequest, BadCommitBody, BadCommitListBody, CapOutcome, CapRequest, CapState,
-    ControlListBody, EdgeHeardBody, EdgeListBody, EdgeReport, ImportBody, PinBody, PinListBody,
-    PinOutcome, PinRequest, ReceiptBody, RetentionBody, RetentionOutcome, RevertOutcome,
-    RevertRequest, SourceAnswerBody, SpaceBody, SpaceListBody, SpaceRequest, SpaceStateName,
-    TimeBody, TokenListBody, TokenRequest, TokenSecretBody, UsageBody,
+    ControlListBody, EdgeHeardBody, EdgeListBody, EdgeReport, EraseOutcome, EraseRequest,
+    ErasureListBody, ImportBody, PinBody, PinListBody, PinOutcome, PinRequest, ReceiptBody,
+    RetentionBody, RetentionOutcome, RevertOutcome, RevertRequest, SourceAnswerBody, SpaceBody,
+    SpaceListBody, SpaceRequest, SpaceStateName, TimeBody, TokenListBody, TokenRequest,
+    TokenSecretBody, UsageBody,
 };
 use asof_time::{Sequence, Timestamp};
 use http::{HeaderValue, Method, header};
@@ -178,6 +179,51 @@ impl Client {
             Err(error) if error.name() == ErrorName::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Erasing keys.
+impl Client {
+    /// Erases all that a key ever held, for ever. `confirm` is the word that a dry run says:
+    /// `12-versions`.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`, `NotFound`; `Erased` where it was done already; `Unconfirmed`; `Conflict`
+    /// while another action is in flight; `Invalid` where no reason is given; `TooLarge`.
+    pub fn erase(
+        &self,
+        space: &str,
+        key: &str,
+        reason: &str,
+        dry_run: DryRun,
+        confirm: Option<&str>,
+    ) -> Result<EraseOutcome> {
+        let request = EraseRequest {
+            key: key.to_owned(),
+            author: self.author().to_owned(),
+            reason: reason.to_owned(),
+        };
+        let target = dry_run.on(space_target(space).segment("erasures")).maybe("confirm", confirm);
+        self.send_json(Method::POST, target, &request)
+    }
+
+    /// A page of what was erased after the control record `after`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// `Forbidden`, `Unauthorized`.
+    pub fn erasures(&self, after: Option<u64>, limit: Option<usize>) -> Result<ErasureListBody> {
+        self.get_json(Target::new("/v1/erasures").maybe("after", after).maybe("limit", limit))
+    }
+
+    /// Foresees that keys of a space are erased: no answer of it is `immutable` from then on.
+    ///
+    /// # Errors
+    ///
+    /// `UnknownSpace`; `Conflict` where it is foreseen already.
+    pub fn set_erasable(&self, space: &str, reason: &str) -> Result<SpaceBody> {
+        self.act(Method::PUT, space_target(space).segment("erasable"), reason)
     }
 }
 

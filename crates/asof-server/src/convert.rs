@@ -2,7 +2,7 @@
 
 use asof_api::body::{
     BadCommitBody, BlastBody, CapBody, ChangeBody, CommitBody, CommitListBody, CommitWriteBody,
-    ContentBody, ControlBody, EntryBody, GlanceBody, HistoryVersionBody, IfBody,
+    ContentBody, ControlBody, EntryBody, ErasureBody, GlanceBody, HistoryVersionBody, IfBody,
     ImportProgressBody, PinBody, ReadEntryBody, ReceiptBody, RetentionBody, RevertConflictBody,
     RevertOutcome, Role, SourceBody, SpaceBlastBody, SpaceBody, SpaceStateName, TimeBody,
     TokenBody, ValidityBody, WriteBody,
@@ -10,9 +10,9 @@ use asof_api::body::{
 use asof_api::{Hash, ValueForm, ValueInput, ValueOutput};
 use asof_store::{
     BadCommit, Blast, Cap, Change, Commit, Content, ContentHash, ContentType, ControlRecord,
-    DryRun, Entry, Extent, Glance, HistoryVersion, Key, LogPage, Op, Pin, Precondition, Read,
-    Receipt, Retention, RevertConflict, Scope, Source, SpaceBlast, SpaceInfo, SpaceName,
-    SpaceState, Store, StoreTime, Token, Value, Version, Write,
+    DryRun, Entry, Erasable, Erasure, Extent, Glance, HistoryVersion, Key, LogPage, Op, Pin,
+    Precondition, Read, Receipt, Retention, RevertConflict, Scope, Source, SpaceBlast, SpaceInfo,
+    SpaceName, SpaceState, Store, StoreTime, Token, Value, Version, Write, Written,
 };
 use core::time::Duration;
 
@@ -76,6 +76,7 @@ pub(crate) fn space(info: SpaceInfo) -> SpaceBody {
             },
         },
         floor: info.floor.into(),
+        erasable: info.erasable == Erasable::Yes,
     }
 }
 
@@ -112,9 +113,10 @@ pub(crate) fn commit(commit: Commit) -> CommitBody {
             .map(|write| CommitWriteBody {
                 space: write.space.to_string(),
                 key: write.key.to_string(),
-                hash: write.content.map(|(content, _)| hash(content)),
-                bytes: write.content.map(|(_, bytes)| bytes),
-                deleted: write.content.is_none(),
+                hash: write.content.put().map(|(content, _)| hash(content)),
+                bytes: write.content.put().map(|(_, bytes)| bytes),
+                deleted: write.content == Written::Deleted,
+                erased: write.content == Written::Erased,
             })
             .collect(),
     }
@@ -136,6 +138,20 @@ pub(crate) fn control(record: ControlRecord) -> ControlBody {
         action: record.action.as_str().to_owned(),
         subject: record.subject,
         detail: record.detail,
+    }
+}
+
+pub(crate) fn erasure(erasure: Erasure) -> ErasureBody {
+    let Erasure { sequence, space, key, at, by, versions, bytes } = erasure;
+    ErasureBody {
+        sequence,
+        space: space.to_string(),
+        key: key.to_string(),
+        at: at.into(),
+        by: by.name,
+        reason: by.reason,
+        versions,
+        bytes,
     }
 }
 
@@ -194,11 +210,6 @@ pub(crate) fn bad_commit(bad: BadCommit) -> BadCommitBody {
         reason: bad.by.reason,
         marked: bad.marked.into(),
     }
-}
-
-/// The second word where so many keys are touched.
-pub(crate) fn confirm_word(keys: u64) -> String {
-    format!("{keys}-keys")
 }
 
 pub(crate) fn revert(

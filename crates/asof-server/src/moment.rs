@@ -7,7 +7,7 @@ use asof_api::headers::{
     ACCEPT_DATETIME, AS_OF, AS_OF_CAPPED, AS_OF_EPOCH, AS_OF_VALID, ASOF_TOKEN, AsOfValid,
 };
 use asof_api::{Rfc3339, SessionToken};
-use asof_store::{AsOf, ErrorKind, Role, View};
+use asof_store::{AsOf, Erasable, ErrorKind, Role, SpaceName, View};
 use asof_time::limits::WAIT_MAX;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::{HeaderMap, HeaderValue, header};
@@ -196,16 +196,17 @@ impl Asked {
         Ok(store.view(self.as_of)?)
     }
 
-    /// Puts what an answer read through `view`, true over `validity`, says of time.
+    /// Puts what an answer read in `space` through `view`, true over `validity`, says of time.
     pub(crate) fn put_headers(
         &self,
         call: &Call<'_>,
         view: &View,
+        space: Option<&SpaceName>,
         validity: Option<Validity>,
         headers: &mut HeaderMap,
     ) {
         let mut texts = Texts::with_capacity(MOMENT_BYTES);
-        self.put_headers_of(call, view, validity, &mut texts, headers);
+        self.put_headers_of(call, view, space, validity, &mut texts, headers);
     }
 
     /// As [`put_headers`](Self::put_headers), with the buffer of the answer's other headers.
@@ -213,6 +214,7 @@ impl Asked {
         &self,
         call: &Call<'_>,
         view: &View,
+        space: Option<&SpaceName>,
         validity: Option<Validity>,
         texts: &mut Texts,
         headers: &mut HeaderMap,
@@ -230,12 +232,27 @@ impl Asked {
         if capped && self.as_of == AsOf::Latest {
             headers.insert(&AS_OF_CAPPED, HeaderValue::from_static("true"));
         }
-        self.put_caching(call, headers);
+        self.put_caching(call, view, space, headers);
     }
 
     /// Who may keep the answer: only what the URL alone determines is for ever.
-    fn put_caching(&self, call: &Call<'_>, headers: &mut HeaderMap) {
-        let caching = caching(call, self.named_by);
+    fn put_caching(
+        &self,
+        call: &Call<'_>,
+        view: &View,
+        space: Option<&SpaceName>,
+        headers: &mut HeaderMap,
+    ) {
+        let named_by = match self.named_by {
+            // What may be erased is asked for again each time.
+            NamedBy::UrlWithEpoch
+                if space.is_none_or(|space| view.erasable(space) == Erasable::Yes) =>
+            {
+                NamedBy::Url
+            }
+            named_by => named_by,
+        };
+        let caching = caching(call, named_by);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         if matches!(self.named_by, NamedBy::Nothing | NamedBy::Request | NamedBy::Datetime) {
             headers.insert(

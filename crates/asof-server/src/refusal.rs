@@ -5,7 +5,6 @@ use asof_store::ErrorKind;
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::body::Body;
-use crate::convert;
 use crate::reply;
 
 /// What a handler gives.
@@ -106,10 +105,9 @@ impl From<asof_store::Error> for Refusal {
             ErrorKind::AboveCap { cap } => {
                 Problem { cap: Some(cap.into()), ..problem(ErrorName::AboveCap) }
             }
-            ErrorKind::Unconfirmed { keys } => Problem {
-                confirm: Some(convert::confirm_word(keys)),
-                ..problem(ErrorName::Unconfirmed)
-            },
+            ErrorKind::Unconfirmed { touched } => {
+                Problem { confirm: Some(touched.to_string()), ..problem(ErrorName::Unconfirmed) }
+            }
             ErrorKind::Erased => problem(ErrorName::Erased),
             ErrorKind::WrongEpoch { epoch } => {
                 Problem { epoch: Some(epoch.into()), ..problem(ErrorName::WrongEpoch) }

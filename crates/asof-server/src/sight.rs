@@ -26,8 +26,17 @@ pub(crate) fn shows(caller: &Caller, record: &ControlRecord) -> bool {
         | Action::CapCleared
         | Action::CapExpired
         | Action::ClockAccepted => true,
-        Action::SpaceCreated | Action::SpaceLive | Action::RetentionSet | Action::FloorRaised => {
+        Action::SpaceCreated
+        | Action::SpaceLive
+        | Action::SpaceErasable
+        | Action::RetentionSet
+        | Action::FloorRaised => {
             SpaceName::new(&record.subject).is_ok_and(|space| caller.covers(&space))
+        }
+        // Whoever holds what was read in the space must hear of it.
+        Action::KeyErased => {
+            let space = record.subject.split_once('/').map(|(space, _)| SpaceName::new(space));
+            space.is_some_and(|space| space.is_ok_and(|space| caller.covers(&space)))
         }
         Action::PinCreated
         | Action::PinReleased

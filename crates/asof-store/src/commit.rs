@@ -188,6 +188,34 @@ pub struct CommitWrite {
     pub space: SpaceName,
     /// The key.
     pub key: Key,
-    /// Hash and size in bytes of the value; `None` where the key was deleted.
-    pub content: Option<(ContentHash, u64)>,
+    /// What it wrote.
+    pub content: Written,
+}
+
+/// What a write left behind, without the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    /// A value: hash and size in bytes.
+    Put(ContentHash, u64),
+    /// A deletion.
+    Deleted,
+    /// The key was erased since; whether it wrote or deleted is no longer known.
+    Erased,
+}
+
+impl Written {
+    /// Hash and size in bytes of the value, where it is one.
+    pub const fn put(self) -> Option<(ContentHash, u64)> {
+        match self {
+            Self::Put(hash, bytes) => Some((hash, bytes)),
+            Self::Deleted | Self::Erased => None,
+        }
+    }
+}
+
+impl From<Option<(ContentHash, u64)>> for Written {
+    /// A value, or a deletion.
+    fn from(content: Option<(ContentHash, u64)>) -> Self {
+        content.map_or(Self::Deleted, |(hash, bytes)| Self::Put(hash, bytes))
+    }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use asof_time::limits::ACTOR_TEXT_BYTES_MAX;
 use asof_time::{Sequence, Timestamp};
 
-use crate::{Blast, Error, ErrorKind, Result, SpaceName, StoreTime};
+use crate::{Blast, Error, ErrorKind, Result, SpaceName, StoreTime, Touched};
 
 /// Who does something and why: goes into the audit record.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -117,11 +117,12 @@ impl Confirm {
             return Ok(());
         }
         Err(Error::new(
-            ErrorKind::Unconfirmed { keys },
+            ErrorKind::Unconfirmed { touched: Touched::Keys(keys) },
             format!(
                 "it changes what {keys} keys answer, and above {} keys that takes a second word: \
-                 `{keys}-keys`",
-                self.above
+                 `{}`",
+                self.above,
+                Touched::Keys(keys)
             ),
         ))
     }
@@ -329,6 +330,10 @@ control_actions! {
     CommitUnmarkedBad = 19, "commit-unmarked-bad";
     /// What commits had changed was put back.
     CommitReverted = 20, "commit-reverted";
+    /// All versions of a key were erased. The subject is `space/key`.
+    KeyErased = 21, "key-erased";
+    /// Keys of a space may be erased from here on.
+    SpaceErasable = 22, "space-erasable";
     /// A release was planned.
     ReleasePlanned = 40, "release-planned";
     /// A release was amended.

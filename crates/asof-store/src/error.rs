@@ -49,10 +49,10 @@ pub enum ErrorKind {
         /// The cap.
         cap: Timestamp,
     },
-    /// So many keys are touched that it takes a second word: say how many they are.
+    /// So much is touched that it takes a second word: say how much it is.
     Unconfirmed {
-        /// How many keys are touched.
-        keys: u64,
+        /// What is touched.
+        touched: Touched,
     },
     /// The data was erased for legal reasons and will not come back.
     Erased,
@@ -71,6 +71,24 @@ pub enum ErrorKind {
     Unavailable,
     /// What is stored is not what was written. Restore from a backup.
     Corrupt,
+}
+
+/// What an action touches: printed, the second word that it takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touched {
+    /// So many keys answer differently: `48213-keys`.
+    Keys(u64),
+    /// So many versions go: `12-versions`.
+    Versions(u64),
+}
+
+impl fmt::Display for Touched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keys(keys) => write!(f, "{keys}-keys"),
+            Self::Versions(versions) => write!(f, "{versions}-versions"),
+        }
+    }
 }
 
 impl ErrorKind {
@@ -118,6 +136,10 @@ impl Error {
 
     pub(crate) fn conflict(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Conflict, message)
+    }
+
+    pub(crate) fn erased(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Erased, message)
     }
 
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {

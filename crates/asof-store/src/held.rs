@@ -81,7 +81,7 @@ fn count(
         };
         match VersionValue::decode(value) {
             Ok(VersionValue::Put { bytes, .. }) => *place += bytes.len() as u64,
-            Ok(VersionValue::Deleted) => {}
+            Ok(VersionValue::Deleted | VersionValue::Erased { .. }) => {}
             Err(error) => outcome = Err(error),
         }
         if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -13,6 +13,7 @@ mod codec;
 mod commit;
 mod control;
 mod disk;
+mod erase;
 mod error;
 mod feed;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -41,13 +42,14 @@ mod writer;
 pub use blast::{Blast, Change, Extent, Glance, SpaceBlast};
 pub use commit::{
     Amendment, Backfill, Commit, CommitRequest, CommitWrite, Effective, IdempotencyKey, Op,
-    Precondition, Receipt, Source, Write,
+    Precondition, Receipt, Source, Write, Written,
 };
 pub use control::{
     Actor, BadCommit, BadCommits, Cap, CapMove, ClearCap, Confirm, ControlAction, ControlRecord,
     Pin, PinRequest, Role, Scope, SetCap, Token, TokenHash,
 };
-pub use error::{Error, ErrorKind, Result};
+pub use erase::{Erase, EraseOutcome, Erasure, Known};
+pub use error::{Error, ErrorKind, Result, Touched};
 pub use feed::{Cursor, FeedItem, FeedPage};
 pub use name::{Key, SpaceName};
 pub use options::Options;
@@ -56,8 +58,11 @@ pub use release::{
     Release, ReleaseAmendment, ReleaseEvent, ReleaseRequest, ReleaseState, RolledBack, Scheduled,
 };
 pub use revert::{Conflicts, Revert, RevertConflict, RevertOutcome, RevertTarget};
-pub use space::{ImportProgress, Retention, SpaceInfo, SpaceState, SpaceUsage};
-pub use store::{BackupSummary, DryRun, Health, ImportReceipt, Store, StoreTime, VerifyReport};
+pub use space::{Erasable, ImportProgress, Retention, SpaceInfo, SpaceState, SpaceUsage};
+pub use store::{
+    BackupSummary, DryRun, Erased, Health, ImportReceipt, RestoreSummary, Store, StoreTime,
+    VerifyReport,
+};
 pub use value::{ContentHash, ContentType, Value};
 pub use view::{
     AsOf, Content, DiffEntry, DiffPage, Entry, HistoryPage, HistoryRange, HistoryVersion, LogPage,

@@ -17,6 +17,21 @@ pub struct SpaceInfo {
     pub retention: Retention,
     /// The earliest moment at which all of it can be read.
     pub floor: Timestamp,
+    /// Whether keys of it may be erased.
+    pub erasable: Erasable,
+}
+
+/// Whether keys of a space may be erased some day. Nobody is told that an answer of such a space
+/// stays as it is for ever, so no cache keeps it for longer than it can be reached.
+///
+/// It only grows: a space in which something was erased is one from then on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Erasable {
+    /// Not foreseen. It can be done all the same, but not in caches that were told "for ever".
+    #[default]
+    No,
+    /// Foreseen.
+    Yes,
 }
 
 /// The life of a space: importing, then live, once.
@@ -67,6 +82,8 @@ pub struct SpaceUsage {
     pub live_keys: u64,
     /// Keys with any version.
     pub keys: u64,
+    /// Keys that were erased.
+    pub erased_keys: u64,
     /// Versions, deletions and pending ones included.
     pub versions: u64,
     /// Bytes of all values of all versions.

@@ -13,7 +13,7 @@ use asof_time::{Epoch, Sequence, Timestamp};
 use crate::codec::LAYOUT_VERSION;
 use crate::codec::keys::{self, SpaceId};
 use crate::codec::releases;
-use crate::codec::rows::{self, Identity, SpaceRecord};
+use crate::codec::rows::{self, ErasureRecord, Identity, SpaceRecord};
 use crate::engine::{Direction, Snapshot};
 use crate::{
     BadCommit, Cap, Error, ErrorKind, Pin, Release, Result, SpaceInfo, SpaceName, SpaceState,
@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) pins: BTreeMap<String, Pin>,
     pub(crate) tokens: BTreeMap<String, Token>,
     pub(crate) releases: BTreeMap<String, Arc<Release>>,
+    /// How many keys of a space were erased, where any were.
+    pub(crate) erased: BTreeMap<SpaceId, u64>,
     pub(crate) control_sequence: u64,
     /// The log below this moment is no longer whole.
     pub(crate) log_floor: Timestamp,
@@ -64,6 +66,7 @@ impl State {
             pins: BTreeMap::new(),
             tokens: BTreeMap::new(),
             releases: BTreeMap::new(),
+            erased: BTreeMap::new(),
             control_sequence: 0,
             log_floor: Timestamp::MIN,
             floor: Timestamp::MIN,
@@ -192,6 +195,10 @@ impl State {
             state.releases.insert(release.name.clone(), Arc::new(release));
             Ok(())
         })?;
+        each(snapshot, keys::ERASURE, &mut |_, row| {
+            *state.erased.entry(ErasureRecord::decode(row)?.space).or_default() += 1;
+            Ok(())
+        })?;
         state.cap =
             get(snapshot, &keys::meta(CAP))?.map(|row| rows::decode_cap(&row)).transpose()?;
         if let Some(row) = get(snapshot, &keys::meta(LOG_FLOOR))? {
@@ -252,6 +259,7 @@ impl From<&SpaceRecord> for SpaceInfo {
             state: record.state.clone(),
             retention: record.retention,
             floor: record.floor,
+            erasable: record.erasable,
         }
     }
 }

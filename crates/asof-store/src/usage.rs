@@ -35,6 +35,11 @@ struct Count {
 impl Count {
     fn version(&mut self, row: &[u8], value: &[u8]) -> Result<()> {
         let version = VersionRow::parse(row)?;
+        let held = VersionValue::decode(value)?;
+        if matches!(held, VersionValue::Erased { .. }) {
+            self.usage.erased_keys += 1;
+            return Ok(());
+        }
         if self.key != version.escaped {
             self.usage.keys += 1;
             self.key = version.escaped.to_vec();
@@ -43,7 +48,7 @@ impl Count {
         self.usage.versions += 1;
         let is_at_latest = !self.decided && version.effective <= self.latest;
         self.decided |= is_at_latest;
-        if let VersionValue::Put { bytes, .. } = VersionValue::decode(value)? {
+        if let VersionValue::Put { bytes, .. } = held {
             self.usage.value_bytes += bytes.len() as u64;
             self.usage.live_keys += u64::from(is_at_latest);
         }

@@ -1,23 +1,32 @@
 //! Reading everything there is, and checking that it fits together.
 
 use core::fmt::Display;
+use std::collections::HashSet;
 
 use asof_time::{Sequence, Timestamp};
 
 use crate::codec::keys::{self, SpaceId, VersionRow, VersionsOf};
 use crate::codec::releases;
-use crate::codec::rows::{self, LogRecord, Outcome, Place, VersionValue};
+use crate::codec::rows::{self, ErasureRecord, LogRecord, Outcome, Place, VersionValue};
 use crate::publish::Scene;
 use crate::state::{each, get};
 use crate::store::VerifyReport;
-use crate::{ContentHash, Error, ErrorKind, Result};
+use crate::view::log;
+use crate::{ContentHash, ControlAction, Error, ErrorKind, Key, Result, Written};
 
 /// Problems told one by one; of more only the number matters.
 const PROBLEMS_MAX: usize = 1_000;
 
 /// Reads every row of `scene`, whose writer has given out no timestamp above `closed` for now.
 pub(crate) fn verify(scene: &Scene, progress: &mut dyn FnMut(u64)) -> Result<VerifyReport> {
-    let mut check = Check { scene, progress, report: VerifyReport::default(), unclaimed: 0 };
+    let mut check = Check {
+        scene,
+        progress,
+        report: VerifyReport::default(),
+        unclaimed: 0,
+        erased: HashSet::new(),
+    };
+    check.kind(keys::ERASURE, Check::erasure)?;
     check.kind(keys::VERSION, Check::version)?;
     check.kind(keys::LOG, Check::log)?;
     if check.unclaimed > 0 {
@@ -50,6 +59,8 @@ struct Check<'a> {
     /// Versions found that the log must still account for: every write in the log has its own
     /// version, so equal numbers mean that each version has its write.
     unclaimed: u64,
+    /// The keys that were erased.
+    erased: HashSet<(SpaceId, Key)>,
 }
 
 impl Check<'_> {
@@ -83,14 +94,30 @@ impl Check<'_> {
     }
 
     fn version(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
-        self.report.versions += 1;
         let version = VersionRow::parse(key)?;
         let name = version.key()?;
         let (space, _) = self.space(version.space)?;
         if VersionsOf::new(version.space, &name).row(version.effective, version.sequence) != key {
             return Err(Error::corrupt("the row's key is not what its parts make"));
         }
-        if let VersionValue::Put { hash, content_type, bytes } = VersionValue::decode(row)? {
+        let erased = self.erased.contains(&(version.space, name.clone()));
+        let value = VersionValue::decode(row)?;
+        if let VersionValue::Erased { sequence, .. } = value {
+            // A mark of no commit.
+            let erasure = keys::erasure(sequence);
+            let there = self.scene.rows.get(&erasure, &mut |_| {})?;
+            if there && erased && VersionsOf::new(version.space, &name).mark() == key {
+                return Ok(());
+            }
+            return Err(Error::corrupt(format!("`{name}` in `{space}` is marked, but not erased")));
+        }
+        self.report.versions += 1;
+        if erased {
+            return Err(Error::corrupt(format!(
+                "`{name}` in `{space}` is left of what was erased"
+            )));
+        }
+        if let VersionValue::Put { hash, content_type, bytes } = value {
             rows::stored_content_type(content_type)?;
             if ContentHash::of(bytes) != hash {
                 return Err(Error::corrupt(format!(
@@ -131,7 +158,15 @@ impl Check<'_> {
     }
 
     fn planned(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
-        releases::decode_planned(row)?;
+        for write in releases::decode_planned(row)? {
+            let space = self.scene.state.space(&write.space);
+            if let Some((space, _)) = space
+                && self.erased.contains(&(space, write.key.clone()))
+            {
+                let key = &write.key;
+                return Err(Error::corrupt(format!("it writes `{key}`, which was erased")));
+            }
+        }
         let name = String::from_utf8_lossy(key.get(1..).unwrap_or_default());
         if self.scene.state.releases.contains_key(name.as_ref()) {
             return Ok(());
@@ -164,6 +199,15 @@ impl Check<'_> {
         write: &rows::LogWrite,
     ) -> Result<()> {
         let (space, floor) = self.space(write.space)?;
+        let erased = self.erased.contains(&(write.space, write.key.clone()));
+        match (write.content == Written::Erased, erased) {
+            (true, true) => return Ok(()),
+            (false, false) => {}
+            _ => {
+                let message = format!("it tells otherwise of `{}` in `{space}`", write.key);
+                return Err(Error::corrupt(format!("{message} than the list of what was erased")));
+            }
+        }
         let key = VersionsOf::new(write.space, &write.key).row(effective, sequence);
         let Some(row) = get(self.scene.rows.as_ref(), &key)? else {
             if effective <= floor {
@@ -172,11 +216,7 @@ impl Check<'_> {
             let message = format!("it wrote `{}` in `{space}`, but no version is there", write.key);
             return Err(Error::corrupt(message));
         };
-        let found = match VersionValue::decode(&row)? {
-            VersionValue::Deleted => None,
-            VersionValue::Put { hash, bytes, .. } => Some((hash, bytes.len() as u64)),
-        };
-        if found != write.content {
+        if VersionValue::decode(&row)?.content() != write.content {
             return Err(Error::corrupt(format!(
                 "it wrote something else to `{}` in `{space}` than is there",
                 write.key
@@ -222,8 +262,41 @@ impl Check<'_> {
         let outcome = Outcome::decode(row)?;
         let hash = key.get(1..).and_then(|hash| hash.first_chunk::<16>());
         let hash = hash.ok_or_else(|| Error::corrupt("the key is cut short"))?;
+        if outcome.request.is_some() && self.wrote_erased(outcome.place.sequence)? {
+            return Err(Error::corrupt("it tells of a request that wrote what was erased"));
+        }
         let order = keys::idempotency_order(outcome.accepted, hash);
         self.points_here(&order, &[], "its place in the order of expiry")
+    }
+
+    /// Whether a commit wrote a key that was erased since.
+    fn wrote_erased(&self, id: Sequence) -> Result<bool> {
+        if self.erased.is_empty() {
+            return Ok(false);
+        }
+        let rows = self.scene.rows.as_ref();
+        match log::find(&self.scene.state, |key| get(rows, key), id) {
+            Ok((_, record)) => Ok(record.writes.iter().any(|w| w.content == Written::Erased)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn erasure(&mut self, key: &[u8], row: &[u8]) -> Result<()> {
+        let sequence = keys::parse_erasure(key)?;
+        let ErasureRecord { space, key, at, .. } = ErasureRecord::decode(row)?;
+        self.space(space)?;
+        let mark = VersionsOf::new(space, &key).mark();
+        self.points_here(&mark, &VersionValue::encode_erased(sequence, at), "its key's mark")?;
+        let told = get(self.scene.rows.as_ref(), &keys::control(sequence))?;
+        let told = told.map(|row| rows::decode_control(&keys::control(sequence), &row));
+        if told.transpose()?.is_none_or(|record| record.action != ControlAction::KeyErased) {
+            return Err(Error::corrupt("no control record tells of it"));
+        }
+        if self.erased.insert((space, key)) {
+            return Ok(());
+        }
+        Err(Error::corrupt("its key was erased before"))
     }
 
     fn outcome_order(&mut self, key: &[u8], _: &[u8]) -> Result<()> {

@@ -7,10 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     amend::Amend, audit::Audit, backup::Backup, bad::BadCommand, cancel::Cancel, cap::CapCommand,
     commit::Commit, completions::Completions, delete::Delete, demo::Demo, diff::Diff, edge::Edge,
-    explain::Explain, export::Export, get::Get, history::History, import::ImportCommand, log::Log,
-    ls::Ls, origin::OriginCommand, pin::PinCommand, put::Put, release::ReleaseCommand,
-    restore::Restore, revert::Revert, run::Run, serve::Serve, space::SpaceCommand, time::Time,
-    token::TokenCommand, verify::Verify,
+    erase::Erase, erase::Erasures, explain::Explain, export::Export, get::Get, history::History,
+    import::ImportCommand, log::Log, ls::Ls, origin::OriginCommand, pin::PinCommand, put::Put,
+    release::ReleaseCommand, restore::Restore, revert::Revert, run::Run, serve::Serve,
+    space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
 };
 
 const EXAMPLES: &str = "\
@@ -94,6 +94,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Bad(BadCommand),
     Revert(Revert),
+    Erase(Erase),
+    Erasures(Erasures),
     #[command(subcommand)]
     Pin(PinCommand),
     #[command(subcommand)]

@@ -191,7 +191,7 @@ fn problem_of(error: &asof_store::Error) -> Problem {
         ErrorKind::BelowFloor { floor } => problem.floor = Some(floor.into()),
         ErrorKind::AboveCap { cap } => problem.cap = Some(cap.into()),
         ErrorKind::WrongEpoch { epoch } => problem.epoch = Some(epoch.into()),
-        ErrorKind::Unconfirmed { keys } => problem.confirm = Some(format!("{keys}-keys")),
+        ErrorKind::Unconfirmed { touched } => problem.confirm = Some(touched.to_string()),
         ErrorKind::TooLarge { limit } => problem.limit = Some(limit),
         _ => {}
     }

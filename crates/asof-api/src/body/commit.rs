@@ -189,6 +189,9 @@ pub struct CommitWriteBody {
     /// Whether the key was deleted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub deleted: bool,
+    /// Whether the key was erased since: what was written is no longer known.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub erased: bool,
 }
 
 /// A page of commits.

@@ -6,6 +6,7 @@
 mod commit;
 mod control;
 mod edge;
+mod erase;
 mod feed;
 mod operate;
 mod read;
@@ -26,6 +27,7 @@ pub use edge::{
     EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody, EdgeListBody, EdgePeer, EdgeReport,
     EdgeRoute, EdgeStore,
 };
+pub use erase::{EraseOutcome, EraseRequest, ErasureBody, ErasureListBody};
 pub use feed::{FeedEvent, FeedMessage};
 pub use operate::{
     BadCommitBody, BadCommitListBody, BlastBody, CapOutcome, ChangeBody, GlanceBody,
@@ -48,6 +50,12 @@ pub use validity::ValidityBody;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Whether a member that is only written where it counts something is left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
+pub(crate) const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
 
 /// Whether a member that is only written where it is true is left out.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

@@ -102,6 +102,10 @@ pub struct ScanBody {
     pub validity: Option<ValidityBody>,
     /// The keys that hold a value, in order.
     pub entries: Vec<EntryBody>,
+    /// The keys among them that were erased: what they held at this moment, if anything, nobody
+    /// knows. They count towards the limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<String>,
     /// What to pass as `after` for the next page; `null` on the last one.
     pub next: Option<String>,
 }
@@ -173,6 +177,10 @@ pub struct HistoryVersionBody {
 pub struct DiffBody {
     /// The keys that differ, in order.
     pub entries: Vec<DiffEntryBody>,
+    /// The keys among them that were erased: whether they differ, nobody knows. They count
+    /// towards the limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub erased: Vec<String>,
     /// What to pass as `after` for the next page; `null` on the last one.
     pub next: Option<String>,
 }

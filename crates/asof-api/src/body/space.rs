@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::{is_false, is_zero};
 use crate::value::present;
 use crate::{CommitId, Moment, ValueInput};
 
@@ -31,6 +32,9 @@ pub struct SpaceBody {
     pub retention: RetentionBody,
     /// The earliest moment at which all of it can be read.
     pub floor: Moment,
+    /// Whether keys of it may be erased: no answer of it is `immutable` then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub erasable: bool,
 }
 
 /// The life of a space.
@@ -122,6 +126,9 @@ pub struct UsageBody {
     pub live_keys: u64,
     /// Keys with any version.
     pub keys: u64,
+    /// Keys that were erased; absent where none were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub erased_keys: u64,
     /// Versions, deletions and pending ones included.
     pub versions: u64,
     /// Bytes of all values of all versions.

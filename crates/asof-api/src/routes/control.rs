@@ -1,13 +1,14 @@
 //! Routes that concern spaces, control and the service itself.
 
 use super::param::{
-    AFTER_NUMBER, CAP_AT, CONFIRM, DRY_RUN, EVEN_BAD, H_AUTHOR, H_REASON, HELD, LIMIT,
+    AFTER_NUMBER, CAP_AT, CONFIRM, CONFIRM_ERASURE, DRY_RUN, EVEN_BAD, H_AUTHOR, H_REASON, HELD,
+    LIMIT,
 };
 use super::table::{get, route};
 use super::{BodyLimit, Needs, Payload, Route, RouteId, Verb, schema};
 use crate::ErrorName::{
-    AboveCap, BelowFloor, Conflict, Corrupt, InThePast, NotFound, NotYetClosed, RequestTimeout,
-    TooLarge, Unconfirmed, UnknownSpace,
+    AboveCap, BelowFloor, Conflict, Corrupt, Erased, InThePast, NotFound, NotYetClosed,
+    RequestTimeout, TooLarge, Unconfirmed, UnknownSpace,
 };
 use crate::body;
 
@@ -99,7 +100,7 @@ pub(super) const IMPORT: Route = Route {
     request: Payload::Lines(schema::<body::ImportLine>),
     limit: BodyLimit::Large,
     answer: Payload::Json(schema::<body::ImportBody>),
-    errors: &[UnknownSpace, Conflict, TooLarge, RequestTimeout],
+    errors: &[UnknownSpace, Conflict, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::Import,
         Verb::Post,
@@ -177,6 +178,55 @@ pub(super) const UNMARK_BAD: Route = Route {
         Verb::Delete,
         "/v1/commits/{id}/bad",
         "Takes the mark from a commit",
+        Needs::Operator,
+    )
+};
+
+pub(super) const ERASE: Route = Route {
+    request: Payload::Json(schema::<body::EraseRequest>),
+    limit: BodyLimit::Small,
+    answer: Payload::Json(schema::<body::EraseOutcome>),
+    params: &[DRY_RUN, CONFIRM_ERASURE],
+    errors: &[
+        UnknownSpace,
+        NotFound,
+        Erased,
+        Conflict,
+        Unconfirmed,
+        TooLarge,
+        Corrupt,
+        RequestTimeout,
+    ],
+    ..route(
+        RouteId::Erase,
+        Verb::Post,
+        "/v1/spaces/{space}/erasures",
+        "Erases all that a key ever held, for ever",
+        Needs::Operator,
+    )
+};
+
+pub(super) const ERASURES: Route = Route {
+    needs: Needs::Operator,
+    params: &[AFTER_NUMBER, LIMIT],
+    errors: &[Corrupt],
+    ..get(
+        RouteId::Erasures,
+        "/v1/erasures",
+        "Lists what was erased: what a restore of an older backup asks for",
+        Payload::Json(schema::<body::ErasureListBody>),
+    )
+};
+
+pub(super) const SET_ERASABLE: Route = Route {
+    answer: Payload::Json(schema::<body::SpaceBody>),
+    params: &[H_AUTHOR, H_REASON],
+    errors: &[UnknownSpace, Conflict],
+    ..route(
+        RouteId::SetErasable,
+        Verb::Put,
+        "/v1/spaces/{space}/erasable",
+        "Foresees that keys of a space are erased: no answer of it is `immutable` from then on",
         Needs::Operator,
     )
 };

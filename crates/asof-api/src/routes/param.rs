@@ -130,6 +130,12 @@ pub(super) const CONFIRM: Param = query(
     "The second word where many keys are touched, as the refusal says it: `48213-keys`. It holds \
      while there are at most a tenth more",
 );
+pub(super) const CONFIRM_ERASURE: Param = query(
+    "confirm",
+    ParamKind::Text,
+    "The second word, which every erasure takes, as the dry run says it: `12-versions`. It holds \
+     while there are at most a tenth more",
+);
 pub(super) const EVEN_BAD: Param = query(
     "even_bad",
     ParamKind::Flag,

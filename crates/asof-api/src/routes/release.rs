@@ -4,7 +4,8 @@ use super::param::{DRY_RUN, H_AUTHOR, H_REASON, KEEP_LATER};
 use super::table::{get, route};
 use super::{BodyLimit, Needs, Payload, Route, RouteId, Verb, schema};
 use crate::ErrorName::{
-    BelowFloor, Conflict, Corrupt, InThePast, NotFound, RequestTimeout, StillImporting, TooLarge,
+    BelowFloor, Conflict, Corrupt, Erased, InThePast, NotFound, RequestTimeout, StillImporting,
+    TooLarge,
 };
 use crate::body;
 
@@ -34,7 +35,7 @@ pub(super) const PLAN_RELEASE: Route = Route {
     limit: BodyLimit::Large,
     answer: Payload::Json(schema::<body::ReleaseBody>),
     params: &[H_AUTHOR, H_REASON],
-    errors: &[Conflict, InThePast, StillImporting, TooLarge, RequestTimeout],
+    errors: &[Conflict, InThePast, StillImporting, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::PlanRelease,
         Verb::Put,
@@ -49,7 +50,7 @@ pub(super) const AMEND_RELEASE: Route = Route {
     limit: BodyLimit::Large,
     answer: Payload::Json(schema::<body::ReleaseBody>),
     params: &[H_AUTHOR, H_REASON],
-    errors: &[NotFound, Conflict, InThePast, StillImporting, TooLarge, RequestTimeout],
+    errors: &[NotFound, Conflict, InThePast, StillImporting, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::AmendRelease,
         Verb::Patch,
@@ -69,7 +70,7 @@ pub(super) const APPROVE_RELEASE: Route = Route {
 };
 
 pub(super) const SCHEDULE_RELEASE: Route = Route {
-    errors: &[NotFound, Conflict, InThePast, StillImporting, TooLarge],
+    errors: &[NotFound, Conflict, InThePast, StillImporting, Erased, TooLarge],
     ..act(
         RouteId::ScheduleRelease,
         "/v1/releases/{name}/schedule",

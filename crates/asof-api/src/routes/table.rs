@@ -2,9 +2,9 @@
 
 use super::control::{
     ACCEPT_CLOCK, BACKUP, BAD_COMMITS, CAP, CLEAR_CAP, CONTROL, CREATE_PIN, CREATE_SPACE,
-    CREATE_TOKEN, EDGES, GO_LIVE, HEALTHZ, IMPORT, MARK_BAD, METRICS, OPENAPI, PINS, READYZ,
-    RELEASE_PIN, REPORT_EDGE, REVERT, REVOKE_TOKEN, SET_CAP, SET_RETENTION, SOURCE, SPACE,
-    SPACE_LIST, TOKENS, UNMARK_BAD, USAGE,
+    CREATE_TOKEN, EDGES, ERASE, ERASURES, GO_LIVE, HEALTHZ, IMPORT, MARK_BAD, METRICS, OPENAPI,
+    PINS, READYZ, RELEASE_PIN, REPORT_EDGE, REVERT, REVOKE_TOKEN, SET_CAP, SET_ERASABLE,
+    SET_RETENTION, SOURCE, SPACE, SPACE_LIST, TOKENS, UNMARK_BAD, USAGE,
 };
 use super::param::{
     ABOVE_CAP, AFTER_CURSOR, AFTER_KEY, AS_OF, BEFORE, DIFF_FROM, DIFF_TO, EPOCH,
@@ -84,6 +84,9 @@ pub const ROUTES: &[Route] = &[
     BAD_COMMITS,
     MARK_BAD,
     UNMARK_BAD,
+    ERASE,
+    ERASURES,
+    SET_ERASABLE,
     CAP,
     SET_CAP,
     CLEAR_CAP,
@@ -333,7 +336,7 @@ const AMEND: Route = Route {
     answer: Payload::Json(schema::<body::ReceiptBody>),
     params: &[H_AUTHOR, H_REASON],
     statuses: &[200, 202],
-    errors: &[NotFound, Conflict, InThePast, TooLarge, RequestTimeout],
+    errors: &[NotFound, Conflict, InThePast, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::Amend,
         Verb::Patch,

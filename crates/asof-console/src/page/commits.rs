@@ -70,6 +70,17 @@ pub struct BadLine {
     pub marked: Timestamp,
 }
 
+/// What is left of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wrote {
+    /// A value of this many bytes.
+    Value(u64),
+    /// A deletion.
+    Deleted,
+    /// Nobody knows: the key was erased since.
+    Erased,
+}
+
 /// A write.
 #[derive(Clone, Debug)]
 pub struct WriteRow {
@@ -77,8 +88,8 @@ pub struct WriteRow {
     pub space: String,
     /// Which key.
     pub key: String,
-    /// How long the value is; `None` for a deletion.
-    pub bytes: Option<u64>,
+    /// What it wrote.
+    pub wrote: Wrote,
     /// Where the key can be looked at, as that write left it.
     pub url: Option<String>,
 }

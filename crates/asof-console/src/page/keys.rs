@@ -15,6 +15,8 @@ pub struct Space {
     pub prefix: String,
     /// The keys, in order.
     pub rows: Vec<KeyRow>,
+    /// Those among them that were erased.
+    pub erased: Vec<String>,
     /// Where the next page is.
     pub next: Option<String>,
     /// Where the first page is, unless this is it.
@@ -154,7 +156,7 @@ pub struct Diff {
 pub struct DiffRow {
     /// The key.
     pub key: String,
-    /// `new`, `gone` or `changed`.
+    /// `new`, `gone`, `changed`, or `erased`: then nobody knows.
     pub kind: &'static str,
     /// What it held.
     pub before: Option<String>,

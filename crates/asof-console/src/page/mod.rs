@@ -15,7 +15,7 @@ use crate::filters;
 use crate::frame::Frame;
 
 pub use act::{Act, Blast, Change, SpaceBlast};
-pub use commits::{BadLine, Commit, CommitRow, Log, WriteRow};
+pub use commits::{BadLine, Commit, CommitRow, Log, WriteRow, Wrote};
 pub use control::{Audit, AuditRow, Cap, CapLine, PinRow, Pins};
 pub use edges::{Edge, EdgeRouteRow, EdgeStoreRow, Edges, Outcome, Tree};
 pub use keys::{Compared, Diff, DiffRow, Held, Key, KeyRow, Space, Truth, VersionRow};

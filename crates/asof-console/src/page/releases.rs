@@ -1,6 +1,6 @@
 //! What is to come.
 
-use super::{Acts, Frame, Template, Timestamp, WriteRow, filters};
+use super::{Acts, Frame, Template, Timestamp, WriteRow, Wrote, filters};
 
 /// Releases and pending commits on a calendar.
 #[derive(Clone, Debug, Template)]

@@ -53,7 +53,7 @@ fn write(text: &str) -> WriteRow {
     WriteRow {
         space: text.to_owned(),
         key: text.to_owned(),
-        bytes: None,
+        wrote: Wrote::Erased,
         url: Some(frame.key(text, text)),
     }
 }
@@ -198,6 +198,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         space: own(),
         prefix: own(),
         rows: vec![key_row],
+        erased: vec![own()],
         next: Some(frame(Page::Space, text).with("after", text)),
         first: None,
     };

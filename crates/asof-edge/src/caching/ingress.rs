@@ -162,16 +162,16 @@ impl Inner {
             let asked = Whole { parts, body, known, named, depth };
             self.served(&root, asked).then(move |(asked, found)| {
                 if root.overtaken_in.get().is_none() {
-                    let answer = asked.answered(&root, found);
+                    let answer = asked.answered(self, &root, found);
                     return Soon::now((root, answer));
                 }
                 Soon::later(async move {
                     let Some(lower) = self.below_the_cap(&root, &asked, &who).await else {
-                        let answer = asked.answered(&root, found);
+                        let answer = asked.answered(self, &root, found);
                         return (root, answer);
                     };
                     let (asked, found) = self.served(&lower, asked).await;
-                    let answer = asked.answered(&lower, found);
+                    let answer = asked.answered(self, &lower, found);
                     (lower, answer)
                 })
             })
@@ -306,18 +306,22 @@ impl Whole {
         canonical::call(&self.known, method, uri, headers, state, release, self.body.clone())
     }
 
-    fn answered(self, root: &Root, found: Result<Found, Problem>) -> Answer {
+    fn answered(self, inner: &Inner, root: &Root, found: Result<Found, Problem>) -> Answer {
         let (served, validity) = match found {
             Ok(found) => found,
             Err(problem) => return refused(&problem),
         };
         let outcome = engine::Outcome(served.outcome.as_str());
         let is_problem = served.content().is_none();
+        // What may be erased is asked for again each time, though it is a fact.
+        let lasts = matches!(self.named, Named::Fact(_))
+            && validity.is_some()
+            && served.fact.as_ref().is_ok_and(|fact| !inner.cache.may_be_erased(fact));
         let Parts { method, headers, .. } = self.parts;
         let mut response = reply::outward(root, &method, headers, served, validity);
         if !is_problem {
             let headers = response.headers_mut();
-            named::describe(&self.known, self.named, root, validity.is_some(), headers);
+            named::describe(&self.known, self.named, root, lasts, headers);
         }
         Answer { response, outcome }
     }

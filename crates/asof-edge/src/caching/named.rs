@@ -185,13 +185,13 @@ impl Keeping {
     }
 }
 
-/// Says who may keep an answer. `is_fact`: it is known where it is true. A service may say something
-/// else of its latest answers; a fact is one whatever it says.
+/// Says who may keep an answer. `lasts`: it is a fact, of which nothing is ever erased. A service may
+/// say something else of its latest answers; a fact is one whatever it says.
 pub(crate) fn describe(
     known: &Known,
     named: Named,
     root: &Root,
-    is_fact: bool,
+    lasts: bool,
     headers: &mut HeaderMap,
 ) {
     let keeping = &known.keeping;
@@ -201,7 +201,7 @@ pub(crate) fn describe(
     {
         headers.insert(&wire::AS_OF_EPOCH, value);
     }
-    if is_fact && matches!(named, Named::Fact(_)) {
+    if lasts && matches!(named, Named::Fact(_)) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keeping.fact));
         match &keeping.vary_fact {
             Some(vary) => _ = headers.insert(header::VARY, vary.clone()),

@@ -33,6 +33,10 @@ use crate::upstream::EndsWithConnection;
 const ABSENT: &str =
     r#"{"type":"/errors/Absent","title":"There is no value","status":404,"name":"Absent"}"#;
 
+/// The same of a key that was erased.
+const ERASED: &str =
+    r#"{"type":"/errors/Erased","title":"The data was erased","status":410,"name":"Erased"}"#;
+
 /// The members of a listing that say when.
 const TIMES: [&str; 6] = ["as_of", "commit", "effective", "from", "through", "until"];
 
@@ -165,6 +169,7 @@ impl Inner {
             (StatusCode::NOT_FOUND, _) if parts.headers.contains_key(&wire::AS_OF_VALID) => {
                 absent()
             }
+            (StatusCode::GONE, _) if parts.headers.contains_key(&wire::AS_OF_VALID) => erased(),
             (status, _) => {
                 if status == StatusCode::CONFLICT && is_above_cap(&body) {
                     // Whoever else of the tree is refused is so for the same cause.
@@ -275,12 +280,17 @@ fn found(headers: &HeaderMap, body: Bytes, read: &Read) -> Arc<Content> {
 }
 
 fn absent() -> Arc<Content> {
+    says(StatusCode::NOT_FOUND, ABSENT)
+}
+
+fn erased() -> Arc<Content> {
+    says(StatusCode::GONE, ERASED)
+}
+
+fn says(status: StatusCode, problem: &'static str) -> Arc<Content> {
     let media_type = HeaderValue::from_static("application/problem+json");
-    Content::new(
-        StatusCode::NOT_FOUND,
-        [(header::CONTENT_TYPE, media_type)],
-        Bytes::from_static(ABSENT.as_bytes()),
-    )
+    let headers = [(header::CONTENT_TYPE, media_type)];
+    Content::new(status, headers, Bytes::from_static(problem.as_bytes()))
 }
 
 fn timeless(body: &[u8]) -> Option<Bytes> {

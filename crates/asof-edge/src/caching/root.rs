@@ -248,7 +248,12 @@ impl Inner {
             // Only what is known to be absent is the default: nobody is shown that of an outage.
             let content = match served.content() {
                 Some(content) if content.status().is_success() => Some(content),
-                Some(content) if content.status() == StatusCode::NOT_FOUND => None,
+                // Nor is it of somebody whose settings were erased.
+                Some(content)
+                    if matches!(content.status(), StatusCode::NOT_FOUND | StatusCode::GONE) =>
+                {
+                    None
+                }
                 _ => {
                     let detail = format!("the store cannot say what is in `{}` now", lookup.space);
                     return Err(Problem::new(ProblemKind::Unavailable, detail));

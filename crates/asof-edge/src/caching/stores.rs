@@ -1,6 +1,7 @@
 //! The stores as the edge follows them: each feed feeds the change index, and says how far it is
 //! complete. That, and never what a store calls closed, is what the edge goes by.
 
+use core::cell::Cell;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use asof_api::Cursor;
-use asof_api::body::{CommitBody, FeedEvent, FeedMessage};
+use asof_api::body::{CommitBody, ControlBody, FeedEvent, FeedMessage, SpaceBody};
 use asof_cache::{Begun, Cache, StoreId};
 use asof_client::{Client, HEARTBEATS_LATE_MAX, HttpTransport, Trust};
 use asof_env::{BootTime, Clock};
@@ -29,6 +30,10 @@ const _: () = assert!(
     HEARTBEAT.as_millis() * (HEARTBEATS_LATE_MAX as u128) < LOST_AFTER.as_millis(),
     "a healthy feed that is taken up anew does not count as lost"
 );
+
+/// What the control records are called that an edge obeys.
+const ERASED: &str = "key-erased";
+const ERASABLE: &str = "space-erasable";
 
 /// The pause before the feed is taken up again from scratch.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -134,6 +139,7 @@ impl Stores {
                 cache: Arc::downgrade(cache),
                 all: Arc::downgrade(&self.known),
                 clock: Arc::clone(clock),
+                obeyed: Cell::default(),
             };
             known.followed.insert(name.clone(), followed);
             let thread = std::thread::Builder::new().name(format!("feed-{name}"));
@@ -176,6 +182,8 @@ struct Follower {
     cache: Weak<Cache>,
     all: Weak<Mutex<Known>>,
     clock: Arc<dyn Clock>,
+    /// The last control record that was heard of, and its timeline.
+    obeyed: Cell<Option<(Epoch, u64)>>,
 }
 
 impl Follower {
@@ -192,7 +200,12 @@ impl Follower {
     fn follow_once(&self) -> asof_client::Result<()> {
         let time = self.client.time()?;
         let (epoch, at) = (time.epoch.0, time.closed.0);
-        let after = Cursor::after_snapshot(at, time.control_sequence);
+        // What was erased while nobody listened is told first. Of a timeline that is heard of for the
+        // first time nothing is held yet.
+        let obeyed = self.obeyed.get().filter(|(known, _)| *known == epoch);
+        let control = obeyed.map_or(time.control_sequence, |(_, control)| control);
+        let after = Cursor::after_snapshot(at, control);
+        let spaces = if obeyed.is_none() { self.spaces()? } else { Vec::new() };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let pause = move |_: &asof_client::Error, pause: Duration| {
             if store.strong_count() == 0 {
@@ -210,16 +223,16 @@ impl Follower {
         if begun == Begun::NewEpoch {
             tracing::warn!(store = %self.name, %epoch, "the store was restored: all of it is forgotten");
         }
-        self.show(
-            &store,
-            View {
-                epoch,
-                through: at,
-                floor: time.floor.0,
-                cap: time.cap.map(|cap| cap.0),
-                heard: self.clock.boot(),
-            },
-        );
+        for space in spaces.iter().filter(|space| space.erasable) {
+            cache.foresee_erasure(store.id, &space.name);
+        }
+        self.obeyed.set(Some((epoch, control)));
+        let mut missed = Some(time.control_sequence);
+        if self.catch_up(&mut missed) {
+            let cap = time.cap.map(|cap| cap.0);
+            let (floor, heard) = (time.floor.0, self.clock.boot());
+            self.show(&store, View { epoch, through: at, floor, cap, heard });
+        }
         self.move_window(&cache);
         drop((store, cache));
         let mut moved = self.clock.boot();
@@ -229,6 +242,9 @@ impl Follower {
                 return Ok(());
             };
             self.take(&store, &cache, &message);
+            if self.catch_up(&mut missed) {
+                self.show_said(&store, &message);
+            }
             // Often enough for a window of minutes.
             if self.clock.boot().since(moved) >= HEARTBEAT {
                 moved = self.clock.boot();
@@ -238,7 +254,20 @@ impl Follower {
         Ok(())
     }
 
+    /// The spaces that there are. A store of somebody else need not list them: then nothing of it is
+    /// foreseen to be erased.
+    fn spaces(&self) -> asof_client::Result<Vec<SpaceBody>> {
+        match self.client.spaces() {
+            Ok(list) => Ok(list.spaces),
+            Err(error) if error.is_passing() => Err(error),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
     fn take(&self, store: &Followed, cache: &Cache, message: &FeedMessage) {
+        if let FeedEvent::Control { control } = &message.event {
+            self.obey(store, cache, control);
+        }
         let through = message.through.0;
         cache.tell(|index| {
             match &message.event {
@@ -246,6 +275,8 @@ impl Follower {
                     Some(key) => index.changed(store.id, space, key, at),
                     None => index.changed_whole(store.id, space, at),
                 }),
+                // Dropped already.
+                FeedEvent::Control { control } if control.action == ERASED => {}
                 // What a control record does to a space it does to all of it.
                 FeedEvent::Control { control } if !control.subject.is_empty() => {
                     index.changed_whole(store.id, &control.subject, control.at.0);
@@ -254,16 +285,41 @@ impl Follower {
             }
             index.advance(store.id, through);
         });
-        self.show(
-            store,
-            View {
-                epoch: message.epoch.0,
-                through,
-                floor: message.floor.0,
-                cap: message.cap.map(|cap| cap.0),
-                heard: self.clock.boot(),
-            },
-        );
+        if let Some(control) = control_of(&message.cursor) {
+            self.obeyed.set(Some((message.epoch.0, control)));
+        }
+    }
+
+    /// Whether all was heard that was `missed` while nobody listened: up to there the moment stays
+    /// where it was.
+    fn catch_up(&self, missed: &mut Option<u64>) -> bool {
+        *missed = missed.filter(|last| self.obeyed.get().is_none_or(|(_, seen)| seen < *last));
+        missed.is_none()
+    }
+
+    fn show_said(&self, store: &Followed, message: &FeedMessage) {
+        let view = View {
+            epoch: message.epoch.0,
+            through: message.through.0,
+            floor: message.floor.0,
+            cap: message.cap.map(|cap| cap.0),
+            heard: self.clock.boot(),
+        };
+        self.show(store, view);
+    }
+
+    /// What an operator did that is more than a change.
+    fn obey(&self, store: &Followed, cache: &Cache, control: &ControlBody) {
+        // Before anything else: a number that was heard of is never asked for again.
+        match control.action.as_str() {
+            ERASED => {
+                let Some((space, _)) = control.subject.split_once('/') else { return };
+                cache.erase(store.id, space);
+                tracing::warn!(store = %self.name, space, control = control.sequence, "something was erased: all that was made of the space is dropped");
+            }
+            ERASABLE => cache.foresee_erasure(store.id, &control.subject),
+            _ => {}
+        }
     }
 
     fn move_window(&self, cache: &Cache) {
@@ -288,6 +344,11 @@ impl Follower {
             }
         });
     }
+}
+
+/// The control record that a cursor stands at: its last part.
+fn control_of(cursor: &Cursor) -> Option<u64> {
+    cursor.0.rsplit('.').next().and_then(|control| control.parse().ok())
 }
 
 /// Tells what a commit changed: keys, and spaces as a whole.

@@ -2,8 +2,8 @@
 
 use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page, Sight};
-use asof_console::page::{BadLine, Commit as CommitPage, CommitRow, Log, WriteRow};
-use asof_store::{BadCommit, Commit, CommitWrite, Cursor, LogRange};
+use asof_console::page::{BadLine, Commit as CommitPage, CommitRow, Log, WriteRow, Wrote};
+use asof_store::{BadCommit, Commit, CommitWrite, Cursor, LogRange, Written};
 use asof_time::{Sequence, Timestamp};
 
 use super::visit::Visit;
@@ -141,7 +141,11 @@ fn write_row(write: &CommitWrite, shown: Option<(&Frame, &Commit)>) -> WriteRow 
     WriteRow {
         space: write.space.to_string(),
         key: write.key.to_string(),
-        bytes: write.content.map(|(_, bytes)| bytes),
+        wrote: match write.content {
+            Written::Put(_, bytes) => Wrote::Value(bytes),
+            Written::Deleted => Wrote::Deleted,
+            Written::Erased => Wrote::Erased,
+        },
         url: shown.map(|(frame, commit)| {
             let frame = Frame { page: Page::Key, ..frame.clone() };
             frame.key_at(write.space.as_str(), write.key.as_str(), &commit.effective)

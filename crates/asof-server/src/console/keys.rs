@@ -9,8 +9,8 @@ use asof_console::page::{
 };
 use asof_console::{diff as line_diff, pretty};
 use asof_store::{
-    AsOf, Content, Cursor, DiffEntry, DiffPage, HistoryRange, Key, LogRange, ScanRange, SpaceName,
-    SpaceState, Store, Version, View, WithValues,
+    AsOf, Content, Cursor, DiffEntry, DiffPage, ErrorKind, HistoryRange, Key, LogRange, ScanRange,
+    SpaceName, SpaceState, Store, Version, View, WithValues,
 };
 use asof_time::{End, Timestamp};
 
@@ -31,7 +31,7 @@ pub(super) async fn space(visit: &Visit<'_>, frame: Frame) -> Result<String, Ref
     let range =
         ScanRange { prefix: prefix.clone(), after, limit: CONSOLE_KEYS, values: WithValues::Omit };
     let name = space.to_string();
-    let (rows, next) = visit
+    let (rows, erased, next) = visit
         .app
         .walk(move |_| {
             let page = view.scan(&space, &range)?.value;
@@ -44,7 +44,8 @@ pub(super) async fn space(visit: &Visit<'_>, frame: Frame) -> Result<String, Ref
                     effective: entry.effective,
                 });
             }
-            Ok((rows, page.next))
+            let erased = page.erased.iter().map(Key::to_string).collect();
+            Ok((rows, erased, page.next))
         })
         .await?;
     let first = (!is_first).then(|| {
@@ -53,7 +54,7 @@ pub(super) async fn space(visit: &Visit<'_>, frame: Frame) -> Result<String, Ref
         frame.at(frame.at)
     });
     let next = next.map(|key| frame.with("after", key.as_str()));
-    Ok(Space { frame, space: name, prefix, rows, next, first }.html())
+    Ok(Space { frame, space: name, prefix, rows, erased, next, first }.html())
 }
 
 /// The beginning of a value that is text and not too long to be read for this.
@@ -224,25 +225,31 @@ fn differing(
         let (from, to) = (AsOf::Beyond(from), AsOf::Beyond(to));
         return Ok(store.diff(space, from, to, after, CONSOLE_ROWS)?);
     };
-    let mut page = DiffPage { entries: Vec::new(), next: None };
+    let mut page = DiffPage { entries: Vec::new(), erased: Vec::new(), next: None };
+    let mut last = None;
     for key in keys.into_iter().filter(|key| after.is_none_or(|after| key > after)) {
         let content = |view: &View| {
             let version = view.get(space, &key)?.value;
-            Ok::<_, Refusal>(version.map(|version| Content {
+            Ok::<_, asof_store::Error>(version.map(|version| Content {
                 hash: version.hash,
                 content_type: version.content_type,
                 bytes: version.bytes.len() as u64,
             }))
         };
-        let (before, after) = (content(before)?, content(later)?);
-        if before == after {
+        let held = content(before).and_then(|before| Ok((before, content(later)?)));
+        if held.as_ref().is_ok_and(|(before, after)| before == after) {
             continue;
         }
-        if page.entries.len() == CONSOLE_ROWS {
-            page.next = page.entries.last().map(|last| last.key.clone());
+        if page.entries.len() + page.erased.len() == CONSOLE_ROWS {
+            page.next = last;
             break;
         }
-        page.entries.push(DiffEntry { key, before, after });
+        last = Some(key.clone());
+        match held {
+            Ok((before, after)) => page.entries.push(DiffEntry { key, before, after }),
+            Err(error) if error.kind() == ErrorKind::Erased => page.erased.push(key),
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(page)
 }
@@ -300,7 +307,7 @@ pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refu
     let (before, later) = (visit.view_at(&frame, Some(earlier))?, visit.view(&frame)?);
     let after = visit.fields.text("after").map(Key::new).transpose()?;
     let asked = space.clone();
-    let (found, next) = visit
+    let (found, erased, next) = visit
         .app
         .walk(move |store| {
             let page = differing(store, &asked, &before, &later, after.as_ref())?;
@@ -320,7 +327,7 @@ pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refu
                     entry.key,
                 ));
             }
-            Ok((rows, page.next))
+            Ok((rows, page.erased, page.next))
         })
         .await?;
     let of_key = Frame {
@@ -339,9 +346,16 @@ pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refu
         before,
         after,
     });
+    let erased = erased.into_iter().map(|key| DiffRow {
+        kind: "erased",
+        url: of_key.with("key", key.as_str()),
+        key: key.to_string(),
+        before: None,
+        after: None,
+    });
     let page = Diff {
         from: earlier,
-        rows: rows.collect(),
+        rows: rows.chain(erased).collect(),
         next: next.map(|key| frame.with("after", key.as_str())),
         space: Some(space.to_string()),
         spaces,

@@ -4,7 +4,7 @@ use asof_api::routes::RouteId;
 use asof_console::calendar::{Day, Month};
 use asof_console::frame::Frame;
 use asof_console::page::{
-    DayCell, Entry, EventRow, Release as ReleasePage, ReleaseRow, Releases, WriteRow,
+    DayCell, Entry, EventRow, Release as ReleasePage, ReleaseRow, Releases, WriteRow, Wrote,
 };
 use asof_console::text;
 use asof_store::{Approval, Commit, Cursor, PlannedWrite, Release, ReleaseState};
@@ -180,7 +180,7 @@ fn write_row(write: &PlannedWrite) -> WriteRow {
     WriteRow {
         space: write.space.to_string(),
         key: write.key.to_string(),
-        bytes: write.content.map(|(_, bytes)| bytes),
+        wrote: write.content.map_or(Wrote::Deleted, |(_, bytes)| Wrote::Value(bytes)),
         url: None,
     }
 }

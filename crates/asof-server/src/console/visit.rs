@@ -4,7 +4,7 @@ use asof_api::routes::{ROUTES, Route, RouteId};
 use asof_console::density::Window;
 use asof_console::frame::{Frame, Page, Sight, Who};
 use asof_console::page::{Acts, Refused};
-use asof_store::{AsOf, Role, Scope, SpaceName, View};
+use asof_store::{AsOf, Erasable, Role, Scope, SpaceName, View};
 use asof_time::{Epoch, Timestamp};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -79,9 +79,12 @@ impl Visit<'_> {
             Page::Audit => control::audit(self, frame).await?,
         };
         let mut response = html(StatusCode::OK, text);
-        // Only what the URL alone determines is for ever.
+        // Only what the URL alone determines is for ever, and nothing is of which something may have
+        // to be forgotten.
+        let spaces = self.app.store.spaces();
+        let for_ever = is_fact && spaces.iter().all(|space| space.erasable == Erasable::No);
         let caching =
-            if is_fact { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+            if for_ever { "private, max-age=31536000, immutable" } else { "private, no-cache" };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
         Ok(response)
     }

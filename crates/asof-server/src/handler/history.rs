@@ -24,7 +24,7 @@ pub(crate) async fn history(call: &Call<'_>, space: SpaceName) -> Answer {
     let links = call.header(&header::ACCEPT)?.is_some_and(|accept| accept.contains(reply::LINKS));
     let key = call.path.key()?;
     let view = asked.view(&call.app.store)?;
-    let walked = view.clone();
+    let (walked, within) = (view.clone(), space.clone());
     let page = call.app.walk(move |_| Ok(walked.history(&space, &key, &range)?)).await?;
     let mut response = if links {
         reply::typed(reply::LINKS, time_map(call, &view, &page))
@@ -37,7 +37,7 @@ pub(crate) async fn history(call: &Call<'_>, space: SpaceName) -> Answer {
     };
     // Each version carries its own validity; the list as a whole has none.
     let headers = response.headers_mut();
-    asked.put_headers(call, &view, None, headers);
+    asked.put_headers(call, &view, Some(&within), None, headers);
     headers.append(header::VARY, http::HeaderValue::from_static("accept"));
     Ok(response)
 }

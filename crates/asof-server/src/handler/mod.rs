@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod commits;
 pub(crate) mod control;
 pub(crate) mod edges;
+pub(crate) mod erase;
 pub(crate) mod feed;
 pub(crate) mod history;
 pub(crate) mod import;

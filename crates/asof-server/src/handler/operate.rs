@@ -5,7 +5,7 @@ use core::time::Duration;
 use asof_api::body::{BadCommitListBody, CapOutcome, CapRequest, CapState, RevertRequest};
 use asof_store::{
     Actor, BadCommits, CapMove, ClearCap, Confirm, Conflicts, DryRun, Effective, Key, Revert,
-    RevertTarget, SetCap, SpaceName, Store,
+    RevertTarget, SetCap, SpaceName, Store, Touched,
 };
 use http::Response;
 
@@ -70,7 +70,7 @@ fn bad(call: &Call<'_>) -> Result<BadCommits, Refusal> {
 
 /// The word that touching so many keys takes.
 fn second_word(above: u64, keys: u64) -> Option<String> {
-    (keys > above).then(|| convert::confirm_word(keys))
+    (keys > above).then(|| Touched::Keys(keys).to_string())
 }
 
 /// The second word that was given, and from how many keys on it takes one.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use asof_api::headers::MEMENTO_DATETIME;
 use asof_api::{ErrorName, Hash};
-use asof_store::{SpaceName, View};
+use asof_store::{ErrorKind, SpaceName, View};
 use asof_time::Timestamp;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use httpdate::HttpDate;
@@ -23,13 +23,24 @@ const LINK_BYTES: usize = 400;
 pub(crate) fn get(call: &Call<'_>, space: &SpaceName, asked: &Asked) -> Answer {
     let key = call.path.key()?;
     let view = asked.view(&call.app.store)?;
-    let read = view.get(space, &key)?;
+    let read = match view.get(space, &key) {
+        Err(error) if error.kind() == ErrorKind::Erased => {
+            // As true at every other moment: whoever reads it need not be asked again.
+            let validity = view.erased_over(space)?;
+            let mut refusal = Refusal::from(error);
+            let mut texts = texts(call);
+            let headers = refusal.headers_mut();
+            asked.put_headers_of(call, &view, Some(space), validity, &mut texts, headers);
+            return Err(refusal);
+        }
+        read => read?,
+    };
     let Some(version) = read.value else {
         let detail = format!("space `{space}` holds no `{key}` as of {}", view.as_of());
         let mut refusal = Refusal::new(ErrorName::Absent, detail);
         let headers = refusal.headers_mut();
         let mut texts = texts(call);
-        asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
+        asked.put_headers_of(call, &view, Some(space), read.validity, &mut texts, headers);
         put_links(call, asked, &view, None, &mut texts, headers);
         return Err(refusal);
     };
@@ -44,7 +55,7 @@ pub(crate) fn get(call: &Call<'_>, space: &SpaceName, asked: &Asked) -> Answer {
     let mut texts = texts(call);
     let headers = response.headers_mut();
     headers.insert(header::ETAG, etag(hash, &mut texts));
-    asked.put_headers_of(call, &view, read.validity, &mut texts, headers);
+    asked.put_headers_of(call, &view, Some(space), read.validity, &mut texts, headers);
     put_links(call, asked, &view, Some(version.effective), &mut texts, headers);
     Ok(response)
 }

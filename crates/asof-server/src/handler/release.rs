@@ -181,6 +181,7 @@ fn planned_body(write: &PlannedWrite) -> CommitWriteBody {
         space: write.space.as_str().to_owned(),
         key: write.key.as_str().to_owned(),
         deleted: hash.is_none(),
+        erased: false,
         hash,
         bytes,
     }

@@ -54,6 +54,7 @@ pub(crate) async fn usage(call: &Call<'_>, space: SpaceName) -> Answer {
     Ok(reply::json(&UsageBody {
         live_keys: usage.live_keys,
         keys: usage.keys,
+        erased_keys: usage.erased_keys,
         versions: usage.versions,
         value_bytes: usage.value_bytes,
     }))

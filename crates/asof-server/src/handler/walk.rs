@@ -2,7 +2,7 @@
 //! written out where the walk is.
 
 use asof_api::body::{DiffBody, DiffEntryBody, ReadBody, ReadRequest, ScanBody, ValidityBody};
-use asof_store::{AsOf, Key, ScanRange, SpaceName, WithValues};
+use asof_store::{AsOf, Erasable, Key, ScanRange, SpaceName, WithValues};
 use asof_time::limits::MULTI_KEYS_MAX;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::header;
@@ -23,7 +23,7 @@ pub(crate) async fn scan(call: &Call<'_>, space: SpaceName) -> Answer {
         values: if call.query.flag("values")? { WithValues::Include } else { WithValues::Omit },
     };
     let view = asked.view(&call.app.store)?;
-    let walked = view.clone();
+    let (walked, within) = (view.clone(), space.clone());
     let (response, validity) = call
         .app
         .walk(move |_| {
@@ -32,12 +32,13 @@ pub(crate) async fn scan(call: &Call<'_>, space: SpaceName) -> Answer {
                 as_of: walked.as_of().into(),
                 validity: read.validity.map(ValidityBody::from),
                 entries: read.value.entries.into_iter().map(convert::entry).collect(),
+                erased: names(&read.value.erased),
                 next: read.value.next.map(|key| key.to_string()),
             };
             Ok((reply::json(&body), read.validity))
         })
         .await?;
-    Ok(fact(call, &asked, &view, validity, response))
+    Ok(fact(call, &asked, &view, Some(&within), validity, response))
 }
 
 pub(crate) async fn read(call: &Call<'_>, request: ReadRequest) -> Answer {
@@ -73,17 +74,19 @@ pub(crate) async fn read(call: &Call<'_>, request: ReadRequest) -> Answer {
             Ok((reply::json(&ReadBody { as_of, entries }), validity))
         })
         .await?;
-    Ok(fact(call, &asked, &view, validity, response))
+    // A request with a body is kept by nobody.
+    Ok(fact(call, &asked, &view, None, validity, response))
 }
 
 fn fact(
     call: &Call<'_>,
     asked: &Asked,
     view: &asof_store::View,
+    space: Option<&SpaceName>,
     validity: Option<Validity>,
     mut response: http::Response<Body>,
 ) -> http::Response<Body> {
-    asked.put_headers(call, view, validity, response.headers_mut());
+    asked.put_headers(call, view, space, validity, response.headers_mut());
     response
 }
 
@@ -101,6 +104,7 @@ pub(crate) async fn diff(call: &Call<'_>, space: SpaceName) -> Answer {
     let (from, to) = (as_of(moment("from")?), as_of(moment("to")?));
     let after = after_key(call)?;
     let limit = call.query.limit()?;
+    let within = space.clone();
     let mut response = call
         .app
         .walk(move |store| {
@@ -110,13 +114,18 @@ pub(crate) async fn diff(call: &Call<'_>, space: SpaceName) -> Answer {
                 before: entry.before.as_ref().map(convert::content),
                 after: entry.after.as_ref().map(convert::content),
             });
-            let next = page.next.map(|key| key.to_string());
-            Ok(reply::json(&DiffBody { entries: entries.collect(), next }))
+            let (erased, next) = (names(&page.erased), page.next.map(|key| key.to_string()));
+            Ok(reply::json(&DiffBody { entries: entries.collect(), erased, next }))
         })
         .await?;
-    let caching = crate::moment::caching_of_url(call, epoch.is_some());
+    let lasting = call.app.store.space(&within)?.erasable == Erasable::No;
+    let caching = crate::moment::caching_of_url(call, epoch.is_some() && lasting);
     response.headers_mut().insert(header::CACHE_CONTROL, caching);
     Ok(response)
+}
+
+fn names(keys: &[Key]) -> Vec<String> {
+    keys.iter().map(ToString::to_string).collect()
 }
 
 fn after_key(call: &Call<'_>) -> Result<Option<Key>, Refusal> {

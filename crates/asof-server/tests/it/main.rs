@@ -9,6 +9,7 @@
 mod access;
 mod config;
 mod console;
+mod erase;
 mod errors;
 mod feed;
 mod limits;

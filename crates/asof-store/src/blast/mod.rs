@@ -17,7 +17,7 @@ use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
 use crate::state::State;
 use crate::{
-    BadCommit, Content, ContentHash, Error, ErrorKind, Key, Result, SpaceName, SpaceState,
+    BadCommit, Content, ContentHash, Error, ErrorKind, Key, Result, SpaceName, SpaceState, Written,
 };
 
 /// Keys remembered at most, 16 bytes each and as much again for the table around them.
@@ -175,7 +175,8 @@ impl Count<'_> {
     fn commit(&mut self, key: &[u8], row: &[u8]) -> Result<ControlFlow<()>> {
         let (effective, sequence) = keys::parse_log(key)?;
         let place = Place { effective, sequence };
-        for write in LogRecord::decode(row)?.writes {
+        let writes = LogRecord::decode(row)?.writes.into_iter();
+        for write in writes.filter(|write| write.content != Written::Erased) {
             if self.looked_at == self.bounds.writes {
                 self.extent = Extent::AtLeast;
                 return Ok(ControlFlow::Break(()));
@@ -193,7 +194,8 @@ impl Count<'_> {
         let rows = self.scene.rows.as_ref();
         let versions = || VersionsOf::new(write.space, &write.key);
         let low = held(rows, &versions().into_at(self.low))?;
-        if low == write.content {
+        let high = write.content.put();
+        if low == high {
             // The same bytes may be of another type.
             let low = at(rows, &versions().into_at(self.low))?;
             let high = at(rows, &versions().into_at(self.high))?;
@@ -204,7 +206,7 @@ impl Count<'_> {
         let tally = self.spaces.entry(write.space).or_default().get_or_insert_default();
         tally.keys += 1;
         tally.bytes_low += low.map_or(0, |(_, bytes)| bytes);
-        tally.bytes_high += write.content.map_or(0, |(_, bytes)| bytes);
+        tally.bytes_high += high.map_or(0, |(_, bytes)| bytes);
         if self.sample.len() < SAMPLE_MAX && tally.sampled < SAMPLE_OF_SPACE_MAX {
             tally.sampled += 1;
             let low = at(rows, &versions().into_at(self.low))?;
@@ -285,10 +287,7 @@ fn held(rows: &dyn Snapshot, versions: &VersionsAt) -> Result<Option<(ContentHas
     let mut found = Ok(None);
     let mut at = |row: &[u8], value: &[u8]| {
         if versions.covers(row) {
-            found = VersionValue::decode(value).map(|value| match value {
-                VersionValue::Deleted => None,
-                VersionValue::Put { hash, bytes, .. } => Some((hash, bytes.len() as u64)),
-            });
+            found = VersionValue::decode(value).map(|value| value.content().put());
         }
     };
     rows.around(versions.row(), &mut at, None)?;

@@ -5,6 +5,7 @@
 //! | `b` | sequence, 8 | mark of a bad commit |
 //! | `c` | control sequence, 8 | control record |
 //! | `d` | name | what a release writes |
+//! | `e` | control sequence, 8 | erasure of a key |
 //! | `i` | hash of an idempotency key, 16 | outcome |
 //! | `j` | accepted, 8; the same hash, 16 | (empty: order of expiry) |
 //! | `l` | effective, 8; sequence, 8 | commit |
@@ -33,6 +34,7 @@ pub(crate) struct SpaceId(pub(crate) u32);
 pub(crate) const BAD: u8 = b'b';
 pub(crate) const CONTROL: u8 = b'c';
 pub(crate) const PLANNED: u8 = b'd';
+pub(crate) const ERASURE: u8 = b'e';
 pub(crate) const IDEMPOTENCY: u8 = b'i';
 pub(crate) const IDEMPOTENCY_ORDER: u8 = b'j';
 pub(crate) const LOG: u8 = b'l';
@@ -69,12 +71,32 @@ pub(crate) fn control(sequence: u64) -> Vec<u8> {
     tagged(CONTROL, &[&sequence.to_be_bytes()])
 }
 
+/// The erasure that the control record `sequence` tells of.
+pub(crate) fn erasure(sequence: u64) -> Vec<u8> {
+    tagged(ERASURE, &[&sequence.to_be_bytes()])
+}
+
+pub(crate) fn parse_erasure(row: &[u8]) -> Result<u64> {
+    let mut row = Decoder::new(row, "erasure key");
+    row.byte()?;
+    let sequence = u64::from_be_bytes(row.array()?);
+    row.finish()?;
+    Ok(sequence)
+}
+
 pub(crate) fn idempotency(hash: &[u8; 16]) -> Vec<u8> {
     tagged(IDEMPOTENCY, &[hash])
 }
 
 pub(crate) fn idempotency_order(accepted: Timestamp, hash: &[u8; 16]) -> Vec<u8> {
     tagged(IDEMPOTENCY_ORDER, &[&accepted.as_micros().to_be_bytes(), hash])
+}
+
+/// The first and the one after the last row of the outcomes accepted at one moment.
+pub(crate) fn idempotency_order_at(accepted: Timestamp) -> (Vec<u8>, Vec<u8>) {
+    let micros = accepted.as_micros();
+    let row = |micros: u64| tagged(IDEMPOTENCY_ORDER, &[&micros.to_be_bytes()]);
+    (row(micros), row(micros + 1))
 }
 
 pub(crate) fn parse_idempotency_order(row: &[u8]) -> Result<(Timestamp, [u8; 16])> {
@@ -182,6 +204,12 @@ impl VersionsOf {
         row.extend_from_slice(&(u64::MAX - effective.as_micros()).to_be_bytes());
         row.extend_from_slice(&(u64::MAX - sequence.as_u64()).to_be_bytes());
         row
+    }
+
+    /// The row of the mark that the key was erased: before all of its versions in time, so that it
+    /// is the version at every moment once the others are gone.
+    pub(crate) fn mark(&self) -> Vec<u8> {
+        self.row(Timestamp::MIN, Sequence::ZERO)
     }
 
     /// As [`at`](Self::at), in the memory that it has.

@@ -13,7 +13,7 @@ mod bytes;
 pub(crate) use bytes::{Decoder, Encoder};
 
 /// Version of this layout, kept in the identity row. A store of a higher one is refused.
-pub(crate) const LAYOUT_VERSION: u64 = 2;
+pub(crate) const LAYOUT_VERSION: u64 = 3;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,9 @@ use asof_time::{Epoch, Sequence, Timestamp};
 use super::keys::SpaceId;
 use super::{Decoder, Encoder};
 use crate::{
-    Actor, BadCommit, Cap, ContentHash, ContentType, ControlAction, ControlRecord, ImportProgress,
-    Key, Pin, Result, Retention, Role, Scope, SpaceName, Token, TokenHash, Value,
+    Actor, BadCommit, Cap, ContentHash, ContentType, ControlAction, ControlRecord, Erasable,
+    ImportProgress, Key, Pin, Result, Retention, Role, Scope, SpaceName, Token, TokenHash, Value,
+    Written,
 };
 
 /// What the store is: written once, when it is made, restored or upgraded.
@@ -58,11 +59,22 @@ pub(crate) fn decode_moment(row: &[u8], what: &'static str) -> Result<Timestamp>
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum VersionValue<'a> {
     Deleted,
-    Put { hash: ContentHash, content_type: &'a str, bytes: &'a [u8] },
+    Put {
+        hash: ContentHash,
+        content_type: &'a str,
+        bytes: &'a [u8],
+    },
+    /// The mark in place of all versions of a key: it was erased, by the control record of this
+    /// sequence, at this wall time.
+    Erased {
+        sequence: u64,
+        at: Timestamp,
+    },
 }
 
 const DELETED: u8 = 0;
 const PUT: u8 = 1;
+const ERASED: u8 = 2;
 
 impl<'a> VersionValue<'a> {
     pub(crate) fn encode_deleted() -> Vec<u8> {
@@ -76,6 +88,21 @@ impl<'a> VersionValue<'a> {
         row.finish()
     }
 
+    pub(crate) fn encode_erased(sequence: u64, at: Timestamp) -> Vec<u8> {
+        let mut row = Encoder::default();
+        row.byte(ERASED).number(sequence).moment(at);
+        row.finish()
+    }
+
+    /// Hash and size of what it holds.
+    pub(crate) fn content(&self) -> Written {
+        match self {
+            Self::Deleted => Written::Deleted,
+            Self::Put { hash, bytes, .. } => Written::Put(*hash, bytes.len() as u64),
+            Self::Erased { .. } => Written::Erased,
+        }
+    }
+
     pub(crate) fn decode(row: &'a [u8]) -> Result<Self> {
         let mut row = Decoder::new(row, "version");
         match row.byte()? {
@@ -87,6 +114,11 @@ impl<'a> VersionValue<'a> {
                 let hash = ContentHash::from_bytes(row.array()?);
                 let content_type = row.text()?;
                 Ok(Self::Put { hash, content_type, bytes: row.rest() })
+            }
+            ERASED => {
+                let (sequence, at) = (row.number()?, row.moment()?);
+                row.finish()?;
+                Ok(Self::Erased { sequence, at })
             }
             _ => Err(row.bad("is of an unknown kind")),
         }
@@ -123,7 +155,7 @@ pub(crate) struct LogSource {
 pub(crate) struct LogWrite {
     pub(crate) space: SpaceId,
     pub(crate) key: Key,
-    pub(crate) content: Option<(ContentHash, u64)>,
+    pub(crate) content: Written,
 }
 
 const HAS_SOURCE: u8 = 1;
@@ -150,8 +182,9 @@ impl LogRecord {
         for write in &self.writes {
             row.number(u64::from(write.space.0)).text(write.key.as_str());
             match &write.content {
-                None => row.byte(DELETED),
-                Some((hash, len)) => row.byte(PUT).raw(hash.as_bytes()).number(*len),
+                Written::Deleted => row.byte(DELETED),
+                Written::Put(hash, len) => row.byte(PUT).raw(hash.as_bytes()).number(*len),
+                Written::Erased => row.byte(ERASED),
             };
         }
         row.finish()
@@ -189,8 +222,9 @@ fn log_write(row: &mut Decoder<'_>) -> Result<LogWrite> {
     let space = space_id(row)?;
     let key = Key::new(row.text()?).map_err(|error| row.bad(error.message()))?;
     let content = match row.byte()? {
-        DELETED => None,
-        PUT => Some((ContentHash::from_bytes(row.array()?), row.number()?)),
+        DELETED => Written::Deleted,
+        PUT => Written::Put(ContentHash::from_bytes(row.array()?), row.number()?),
+        ERASED => Written::Erased,
         _ => return Err(row.bad("holds a write of an unknown kind")),
     };
     Ok(LogWrite { space, key, content })
@@ -221,23 +255,27 @@ impl Place {
 /// The outcome of a request that carried an idempotency key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Outcome {
-    /// Hash of the whole request, to notice a key used for another one.
-    pub(crate) request: [u8; 32],
+    /// Hash of the whole request, to notice a key used for another one; `None` where a key that
+    /// it wrote was erased since, as the hash would tell whether a guess at the value is right.
+    pub(crate) request: Option<[u8; 32]>,
     pub(crate) place: Place,
     pub(crate) accepted: Timestamp,
 }
 
+/// In place of the hash of a request that was erased. No request is known that has it.
+const NO_REQUEST: [u8; 32] = [0; 32];
+
 impl Outcome {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut row = Encoder::default();
-        row.raw(&self.request).moment(self.place.effective);
+        row.raw(&self.request.unwrap_or(NO_REQUEST)).moment(self.place.effective);
         row.number(self.place.sequence.as_u64()).moment(self.accepted);
         row.finish()
     }
 
     pub(crate) fn decode(row: &[u8]) -> Result<Self> {
         let mut row = Decoder::new(row, "idempotency");
-        let request = row.array()?;
+        let request = Some(row.array()?).filter(|request| *request != NO_REQUEST);
         let place = Place { effective: row.moment()?, sequence: row.sequence()? };
         let accepted = row.moment()?;
         row.finish()?;
@@ -254,6 +292,7 @@ pub(crate) struct SpaceRecord {
     pub(crate) floor: Timestamp,
     /// From which moment on the instants of sparse retention are whole.
     pub(crate) sparse_since: Timestamp,
+    pub(crate) erasable: Erasable,
 }
 
 const IMPORTING: u8 = 0;
@@ -287,6 +326,10 @@ impl SpaceRecord {
             }
         };
         row.moment(self.floor).moment(self.sparse_since);
+        // Last, and only where it is so: rows of layouts 1 and 2 end before it.
+        if self.erasable == Erasable::Yes {
+            row.byte(1);
+        }
         row.finish()
     }
 
@@ -317,8 +360,13 @@ impl SpaceRecord {
         }
         let floor = row.moment()?;
         let sparse_since = row.moment()?;
+        let erasable = match row.is_empty() {
+            true => Erasable::No,
+            false if row.byte()? == 1 => Erasable::Yes,
+            false => return Err(row.bad("can be erased from in an unknown way")),
+        };
         row.finish()?;
-        Ok(Self { name, state, retention, floor, sparse_since })
+        Ok(Self { name, state, retention, floor, sparse_since, erasable })
     }
 }
 
@@ -378,6 +426,38 @@ pub(crate) fn decode_bad(row: &[u8]) -> Result<BadCommit> {
     let by = Actor { name: row.text()?.to_owned(), reason: row.text()?.to_owned() };
     row.finish()?;
     Ok(BadCommit { commit, effective, by, marked })
+}
+
+/// An erasure, but for its sequence, which is in the row's key, and its space's name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ErasureRecord {
+    pub(crate) space: SpaceId,
+    pub(crate) key: Key,
+    pub(crate) at: Timestamp,
+    pub(crate) by: Actor,
+    pub(crate) versions: u64,
+    pub(crate) bytes: u64,
+}
+
+impl ErasureRecord {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut row = Encoder::default();
+        row.number(u64::from(self.space.0)).text(self.key.as_str()).moment(self.at);
+        row.text(&self.by.name).text(&self.by.reason);
+        row.number(self.versions).number(self.bytes);
+        row.finish()
+    }
+
+    pub(crate) fn decode(row: &[u8]) -> Result<Self> {
+        let mut row = Decoder::new(row, "erasure");
+        let space = space_id(&mut row)?;
+        let key = Key::new(row.text()?).map_err(|error| row.bad(error.message()))?;
+        let at = row.moment()?;
+        let by = Actor { name: row.text()?.to_owned(), reason: row.text()?.to_owned() };
+        let (versions, bytes) = (row.number()?, row.number()?);
+        row.finish()?;
+        Ok(Self { space, key, at, by, versions, bytes })
+    }
 }
 
 pub(crate) fn encode_pin(pin: &Pin) -> Vec<u8> {

@@ -3,7 +3,7 @@ use core::time::Duration;
 use asof_time::Timestamp;
 
 use super::rows::SpaceRecord;
-use crate::{ErrorKind, Retention, SpaceName, SpaceState};
+use crate::{Erasable, ErrorKind, Retention, SpaceName, SpaceState};
 
 fn space(every: Duration) -> SpaceRecord {
     SpaceRecord {
@@ -12,6 +12,7 @@ fn space(every: Duration) -> SpaceRecord {
         retention: Retention::Sparse { dense: Duration::from_secs(9), every },
         floor: Timestamp::MIN,
         sparse_since: Timestamp::MAX,
+        erasable: Erasable::Yes,
     }
 }
 

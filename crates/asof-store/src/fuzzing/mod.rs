@@ -10,7 +10,9 @@ use asof_env::SystemClock;
 use asof_time::{Epoch, Sequence, Timestamp};
 
 use crate::codec::keys::{self, SpaceId, VersionRow, VersionsOf};
-use crate::codec::rows::{self, Identity, LogRecord, Outcome, Place, SpaceRecord, VersionValue};
+use crate::codec::rows::{
+    self, ErasureRecord, Identity, LogRecord, Outcome, Place, SpaceRecord, VersionValue,
+};
 use crate::engine::{Batch, Direction, Durability, Engine as _, MemoryEngine};
 use crate::{
     Actor, ContentHash, ContentType, Cursor, Key, Options, Result, SpaceName, backup, restore,
@@ -21,7 +23,7 @@ pub fn codecs(data: &[u8]) {
     let Some((kind, row)) = data.split_first() else {
         return;
     };
-    match kind % 11 {
+    match kind % 12 {
         0 => comes_back(row, Identity::decode, Identity::encode),
         1 => comes_back(row, LogRecord::decode, LogRecord::encode),
         2 => comes_back(row, Outcome::decode, Outcome::encode),
@@ -35,6 +37,7 @@ pub fn codecs(data: &[u8]) {
             comes_back(row, |row| rows::decode_control(&key, row), rows::encode_control);
         }
         9 => comes_back(row, rows::decode_bad, rows::encode_bad),
+        10 => comes_back(row, ErasureRecord::decode, ErasureRecord::encode),
         _ => version_value(row),
     }
 }
@@ -59,6 +62,10 @@ fn version_value(row: &[u8]) {
             let bytes = bytes::Bytes::copy_from_slice(bytes);
             let again = VersionValue::encode_put(&hash, &crate::Value { content_type, bytes });
             assert_eq!(VersionValue::decode(&again), Ok(decoded));
+        }
+        Ok(VersionValue::Erased { sequence, at }) => {
+            let again = VersionValue::encode_erased(sequence, at);
+            assert_eq!(VersionValue::decode(&again), VersionValue::decode(row));
         }
         Err(_) => {}
     }
@@ -172,7 +179,7 @@ pub fn backups(data: &[u8]) {
     // Rows that are no store make none, whatever they are.
     let options = Options { clock: std::sync::Arc::new(SystemClock), ..Options::default() };
     let target = MemoryEngine::new();
-    let _ = restore::fill(&target, &mut stream.as_slice(), &options, Actor::default(), nothing);
+    let _ = restore::fill(&target, &mut stream.as_slice(), &options, &Actor::default(), nothing);
 
     let place = data.iter().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(*byte));
     let len = stream.len();

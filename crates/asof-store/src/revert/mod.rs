@@ -19,7 +19,7 @@ use crate::publish::Scene;
 use crate::view::log;
 use crate::{
     CommitRequest, Confirm, ContentHash, Effective, Error, ErrorKind, Key, Op, Precondition,
-    Receipt, Result, SpaceName, SpaceState, Value, Write,
+    Receipt, Result, SpaceName, SpaceState, Value, Write, Written,
 };
 
 /// Keys shown at most of those written.
@@ -251,7 +251,8 @@ impl Targets<'_> {
 
     fn take(&mut self, place: Place, record: LogRecord) -> Result<()> {
         let state = &self.scene.state;
-        for write in record.writes {
+        // What was erased is not put back.
+        for write in record.writes.into_iter().filter(|write| write.content != Written::Erased) {
             let name = state.name_of(write.space)?;
             let (_, space) = state.known_space(name)?;
             let wanted = self.request.space.as_ref().is_none_or(|wanted| wanted == name);
@@ -346,7 +347,11 @@ impl Planner<'_> {
         }
         let restore = self.decided.restore.contains(&place);
         let (space, key) = place;
-        let held = self.held(space, &key, touched)?;
+        // A deletion at the beginning of time, of which retention leaves nothing, changed nothing.
+        let Some(held) = self.held(space, &key, touched)? else {
+            self.outcome.unchanged += 1;
+            return Ok(());
+        };
         if is_same(held.now.as_deref(), held.before.as_deref())? {
             self.outcome.unchanged += 1;
             Ok(())
@@ -357,15 +362,16 @@ impl Planner<'_> {
         }
     }
 
-    fn held(&self, space: SpaceId, key: &Key, touched: Touched) -> Result<Held> {
+    /// `None` where nothing is kept of the key.
+    fn held(&self, space: SpaceId, key: &Key, touched: Touched) -> Result<Option<Held>> {
         let rows = self.scene.rows.as_ref();
         let versions = VersionsOf::new(space, key);
-        let present = newest(rows, &versions, self.until)?.ok_or_else(|| {
-            Error::corrupt(format!("commit {} lacks a version of `{key}`", touched.last.sequence))
-        })?;
+        let Some(present) = newest(rows, &versions, self.until)? else {
+            return Ok(None);
+        };
         let now = crate::state::get(rows, &versions.row(present.effective, present.sequence))?;
         let before = older(rows, &versions, touched.first)?;
-        Ok(Held { present, now, before })
+        Ok(Some(Held { present, now, before }))
     }
 
     fn conflict(&mut self, space: SpaceId, key: Key, held: &Held) -> Result<()> {
@@ -439,14 +445,14 @@ fn is_same(a: Option<&[u8]>, b: Option<&[u8]>) -> Result<bool> {
 
 fn content(row: Option<&[u8]>) -> Result<Option<(ContentHash, &str)>> {
     Ok(match row.map(VersionValue::decode).transpose()? {
-        None | Some(VersionValue::Deleted) => None,
+        None | Some(VersionValue::Deleted | VersionValue::Erased { .. }) => None,
         Some(VersionValue::Put { hash, content_type, .. }) => Some((hash, content_type)),
     })
 }
 
 fn op(row: Option<&[u8]>) -> Result<Op> {
     match row.map(VersionValue::decode).transpose()? {
-        None | Some(VersionValue::Deleted) => Ok(Op::Delete),
+        None | Some(VersionValue::Deleted | VersionValue::Erased { .. }) => Ok(Op::Delete),
         Some(VersionValue::Put { content_type, bytes, .. }) => Ok(Op::Put(Value {
             content_type: stored_content_type(content_type)?,
             bytes: Bytes::copy_from_slice(bytes),

@@ -4,10 +4,10 @@ use asof_time::{Sequence, Timestamp};
 
 use super::Stage;
 use crate::codec::keys::{self, VersionsOf};
-use crate::codec::rows::{LogRecord, Place};
+use crate::codec::rows::{LogRecord, LogWrite, Place};
 use crate::prepare::PreparedWrite;
 use crate::view::log;
-use crate::{Actor, ControlAction, Error, Receipt, Result};
+use crate::{Actor, ControlAction, Error, Receipt, Result, Written};
 
 /// An amendment, ready for the writer.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ impl Stage<'_> {
         let effective = amendment.effective.unwrap_or(old.effective);
         let new = Place { effective, sequence: id };
         if let Some(writes) = &amendment.writes {
+            self.check_not_erased(writes.iter().map(|write| (&write.space, &write.put.key)))?;
             self.check_keys_are_free(writes, Some(id))?;
         }
         let rewritten = amendment.writes.as_ref().map(|writes| self.check_rewrite(writes, new));
@@ -67,8 +68,7 @@ impl Stage<'_> {
                 }
             }
             None => {
-                for (write, row) in record.writes.iter().zip(moved) {
-                    let versions = VersionsOf::new(write.space, &write.key);
+                for (versions, row) in moved {
                     self.put(versions.row(new.effective, new.sequence), row);
                 }
             }
@@ -115,19 +115,24 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// The version rows of a commit's writes, in their order.
-    pub(super) fn version_rows(&self, place: Place, record: &LogRecord) -> Result<Vec<Vec<u8>>> {
-        let rows = record.writes.iter().map(|write| {
+    /// The version rows of a commit's writes, in their order, but for those that were erased.
+    fn version_rows(&self, place: Place, record: &LogRecord) -> Result<Vec<(VersionsOf, Vec<u8>)>> {
+        let there = record.writes.iter().filter(|write| write.content != Written::Erased);
+        let rows = there.map(|write| {
             let versions = VersionsOf::new(write.space, &write.key);
-            let row = self.get(&versions.row(place.effective, place.sequence))?;
-            row.ok_or_else(|| {
-                Error::corrupt(format!(
-                    "commit {} lacks a version of `{}`",
-                    place.sequence, write.key
-                ))
-            })
+            let row = self.version_row(place, write)?;
+            Ok((versions, row))
         });
         rows.collect()
+    }
+
+    /// The version row of one write of a commit.
+    pub(super) fn version_row(&self, place: Place, write: &LogWrite) -> Result<Vec<u8>> {
+        let versions = VersionsOf::new(write.space, &write.key);
+        let row = self.get(&versions.row(place.effective, place.sequence))?;
+        row.ok_or_else(|| {
+            Error::corrupt(format!("commit {} lacks a version of `{}`", place.sequence, write.key))
+        })
     }
 
     fn unstage(&mut self, place: Place, record: &LogRecord) {

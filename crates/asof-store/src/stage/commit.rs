@@ -26,6 +26,7 @@ impl Stage<'_> {
         if let Some(receipt) = self.known_source(request.source.as_ref())? {
             return Ok(receipt);
         }
+        self.check_not_erased(request.writes.iter().map(|write| (&write.space, &write.put.key)))?;
         let missing = self.missing_spaces(&request)?;
         // All that may refuse comes before anything is staged, on a copy of the sequencer that
         // goes through the same steps.
@@ -88,7 +89,13 @@ impl Stage<'_> {
             return Ok(None);
         };
         let outcome = Outcome::decode(&row)?;
-        if outcome.request != idempotency.request {
+        let Some(request) = outcome.request else {
+            return Err(Error::erased(format!(
+                "commit {} of this idempotency key wrote a key that was erased since",
+                outcome.place.sequence
+            )));
+        };
+        if request != idempotency.request {
             return Err(Error::conflict(
                 "the idempotency key was used for another request; use a new key for a new request",
             ));
@@ -181,7 +188,8 @@ impl Stage<'_> {
         };
         self.put_log(place, &record);
         if let Some(idempotency) = request.idempotency {
-            let outcome = Outcome { request: idempotency.request, place, accepted: self.clock };
+            let outcome =
+                Outcome { request: Some(idempotency.request), place, accepted: self.clock };
             self.put(keys::idempotency(&idempotency.key), outcome.encode());
             self.put(keys::idempotency_order(self.clock, &idempotency.key), Vec::new());
         }
@@ -197,7 +205,7 @@ impl Stage<'_> {
     ) -> LogWrite {
         let row = VersionsOf::new(space, &put.key).row(place.effective, place.sequence);
         self.put(row, put.row);
-        LogWrite { space, key: put.key, content: put.content }
+        LogWrite { space, key: put.key, content: put.content.into() }
     }
 }
 

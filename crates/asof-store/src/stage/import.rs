@@ -51,7 +51,7 @@ impl Stage<'_> {
             )));
         };
         let (mut progress, mut record) = (progress.clone(), record.as_ref().clone());
-        let places = self.place_backfill(space, &commits, &progress)?;
+        let places = self.place_backfill(name, space, &commits, &progress)?;
         let mut receipt = ImportReceipt::default();
         for (commit, place) in commits.into_iter().zip(places) {
             let Some(place) = place else {
@@ -74,6 +74,7 @@ impl Stage<'_> {
     /// Where each commit goes; `None` for those whose source id is known.
     fn place_backfill(
         &mut self,
+        name: &SpaceName,
         space: SpaceId,
         commits: &[PreparedBackfill],
         progress: &ImportProgress,
@@ -89,6 +90,8 @@ impl Stage<'_> {
                 places.push(None);
                 continue;
             }
+            self.check_not_erased(commit.writes.iter().map(|put| (name, &put.key)))
+                .map_err(|error| at_index(index, &error))?;
             let effective = backfill_time(commit.at, last, self.clock)
                 .map_err(|error| at_index(index, &error))?;
             last = Some(effective);

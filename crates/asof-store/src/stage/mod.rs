@@ -7,9 +7,11 @@
 mod change;
 mod commit;
 mod control;
+mod erase;
 mod import;
 mod release;
 mod retention;
+mod walk;
 
 use core::ops::{Bound, ControlFlow};
 use std::collections::BTreeMap;
@@ -23,8 +25,8 @@ use crate::engine::{Batch, Direction, Snapshot};
 use crate::sequencer::Sequencer;
 use crate::state::State;
 use crate::{
-    Actor, ContentHash, ControlAction, ControlRecord, Error, Options, Receipt, Result, SpaceName,
-    SpaceState, StoreTime,
+    Actor, ContentHash, ControlAction, ControlRecord, Erasable, Error, Options, Receipt, Result,
+    SpaceName, SpaceState, StoreTime,
 };
 
 pub(crate) use change::PreparedAmendment;
@@ -249,13 +251,14 @@ fn new_space(name: &SpaceName, state: SpaceState) -> SpaceRecord {
         retention: crate::Retention::KeepAll,
         floor: Timestamp::MIN,
         sparse_since: Timestamp::MIN,
+        erasable: Erasable::No,
     }
 }
 
 fn newest(key: &[u8], value: &[u8]) -> Result<Newest> {
     let effective = VersionRow::parse(key)?.effective;
     let hash = match VersionValue::decode(value)? {
-        VersionValue::Deleted => None,
+        VersionValue::Deleted | VersionValue::Erased { .. } => None,
         VersionValue::Put { hash, .. } => Some(hash),
     };
     Ok(Newest { effective, hash })

@@ -1,5 +1,6 @@
 //! The store: one writer thread over a synchronous core, and readers that need no lock.
 
+mod erase;
 mod operate;
 mod read;
 mod release;
@@ -17,7 +18,7 @@ use asof_time::{Epoch, Timestamp};
 use crate::engine::{Engine, EngineError, MemoryEngine, WhenEmpty};
 use crate::publish::{Published, Scene};
 use crate::writer::{Opener, Writer};
-use crate::{Actor, Options, Result, disk, restore};
+use crate::{Actor, Erasure, Options, Result, disk, restore};
 use thread::{Message, WriterThread};
 
 /// A timestamped store. Cheap to clone; the last clone to go closes it.
@@ -145,19 +146,22 @@ impl Store {
     }
 
     /// Makes the store in the empty or absent folder `dir` out of a backup, in a new epoch that
-    /// begins above the wall clock. A failed restore leaves no store behind.
+    /// begins above the wall clock. A failed restore leaves no store behind. What was `erased` since
+    /// the backup was taken is erased from it before it is a store.
     ///
     /// # Errors
     ///
-    /// `Corrupt` where the backup is damaged or incomplete, `Conflict` where `dir` holds a store.
+    /// `Corrupt` where the backup is damaged or incomplete, `Conflict` where `dir` holds a store, or
+    /// where it is not said what was erased although keys may have been.
     pub fn restore(
         source: &mut dyn Read,
         dir: &Path,
         options: &Options,
+        erased: Erased<'_>,
         by: Actor,
         progress: &mut dyn FnMut(u64),
-    ) -> Result<BackupSummary> {
-        restore::restore(source, dir, options, by.checked()?, progress)
+    ) -> Result<RestoreSummary> {
+        restore::restore(source, dir, options, erased, &by.checked()?, progress)
     }
 
     /// Groups made durable since the start, and requests in them.
@@ -234,6 +238,31 @@ pub struct BackupSummary {
     pub rows: u64,
     /// Bytes of the backup.
     pub bytes: u64,
+}
+
+/// What is known of the keys that were erased since a backup was taken.
+#[derive(Clone, Copy, Debug)]
+pub enum Erased<'a> {
+    /// These were: [`erasures`](Store::erasures) of the store, as late as there is. What was erased
+    /// before the backup may be among it.
+    These(&'a [Erasure]),
+    /// None were.
+    None,
+    /// Nothing is said. A backup in which keys are foreseen to be erased is refused.
+    NotSaid,
+}
+
+/// What was restored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RestoreSummary {
+    /// The backup; its epoch is the new one.
+    pub backup: BackupSummary,
+    /// Keys that were erased again.
+    pub erased: u64,
+    /// Keys that were erased before the backup was taken.
+    pub erased_before: u64,
+    /// Keys of spaces that the backup does not hold.
+    pub unknown_spaces: u64,
 }
 
 /// What a verification found.

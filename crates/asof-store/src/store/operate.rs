@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How often a revert is planned anew because a write came in between.
-const PLANS_MAX: usize = 4;
+pub(super) const PLANS_MAX: usize = 4;
 
 impl Store {
     /// Sets the cap; nothing above `request.at` is read until it is cleared. Says what answers
@@ -188,7 +188,7 @@ impl Store {
     }
 
     /// The right to act, which one has at a time.
-    fn turn(&self) -> Result<MutexGuard<'_, ()>> {
+    pub(super) fn turn(&self) -> Result<MutexGuard<'_, ()>> {
         match self.inner.turn.try_lock() {
             Ok(turn) => Ok(turn),
             // Whoever panicked left nothing half done: the writer does all or nothing.

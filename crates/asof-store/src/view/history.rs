@@ -4,7 +4,7 @@ use core::ops::{Bound, ControlFlow};
 
 use asof_time::Timestamp;
 
-use super::point::first_after;
+use super::point::{self, first_after};
 use super::{Content, Ground, HistoryPage, HistoryRange, HistoryVersion, View};
 use crate::codec::keys::{VersionRow, VersionsOf};
 use crate::codec::rows::{VersionValue, stored_content_type};
@@ -74,6 +74,7 @@ fn version(
     let VersionRow { effective, sequence, .. } = VersionRow::parse(row)?;
     let content = match VersionValue::decode(value)? {
         VersionValue::Deleted => None,
+        VersionValue::Erased { sequence, at } => return Err(point::erased(row, sequence, at)),
         VersionValue::Put { hash, content_type, bytes } => Some(Content {
             hash,
             content_type: stored_content_type(content_type)?,

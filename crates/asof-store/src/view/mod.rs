@@ -17,7 +17,9 @@ use crate::codec::keys::SpaceId;
 use crate::publish::{Published, Scene};
 use crate::readable::Readable;
 use crate::state::State;
-use crate::{Commit, ContentHash, ContentType, Cursor, Error, ErrorKind, Key, Result, SpaceName};
+use crate::{
+    Commit, ContentHash, ContentType, Cursor, Erasable, Error, ErrorKind, Key, Result, SpaceName,
+};
 
 /// Which moment a read asks about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,6 +93,21 @@ impl View {
     /// The timeline it belongs to.
     pub fn epoch(&self) -> Epoch {
         self.scene.state.epoch
+    }
+
+    /// Whether keys of a space may be erased; a space that is not known may be one of those.
+    pub fn erasable(&self, space: &SpaceName) -> Erasable {
+        self.scene.state.space(space).map_or(Erasable::Yes, |(_, record)| record.erasable)
+    }
+
+    /// When it is true that a key of `space` was erased: at every moment that can be read.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub fn erased_over(&self, space: &SpaceName) -> Result<Option<Validity>> {
+        let ground = self.ground(space)?;
+        Ok(self.validity(&ground, ground.readable.floor(), None))
     }
 
     /// The value of one key. Absence is an answer like any other and has its validity.
@@ -265,6 +282,9 @@ pub struct ScanRange {
 pub struct ScanPage {
     /// The keys that hold a value.
     pub entries: Vec<Entry>,
+    /// The keys among them that were erased: what they held at this moment, if anything, nobody
+    /// knows. They count towards the limit.
+    pub erased: Vec<Key>,
     /// What to pass as `after` for the next page; `None` on the last one.
     pub next: Option<Key>,
 }
@@ -335,6 +355,9 @@ pub struct HistoryVersion {
 pub struct DiffPage {
     /// The keys that differ, in order.
     pub entries: Vec<DiffEntry>,
+    /// The keys among them that were erased: whether they differ, nobody knows. They count
+    /// towards the limit.
+    pub erased: Vec<Key>,
     /// What to pass as `after` for the next page; `None` on the last one.
     pub next: Option<Key>,
 }

@@ -9,7 +9,7 @@ use super::{Ground, Read, Version, View};
 use crate::codec::keys::{VersionRow, VersionsOf};
 use crate::codec::rows::{VersionValue, stored_content_type};
 use crate::engine::{Direction, RowVisitor, Snapshot};
-use crate::{Key, Result};
+use crate::{Error, Key, Result};
 
 pub(super) fn get(view: &View, ground: &Ground, key: &Key) -> Result<Read<Option<Version>>> {
     let versions = VersionsOf::new(ground.id, key).into_at(view.as_of);
@@ -38,6 +38,7 @@ fn version(row: &[u8], value: &[u8]) -> Result<(Timestamp, Option<Version>)> {
     let VersionRow { effective, sequence, .. } = VersionRow::parse(row)?;
     let version = match VersionValue::decode(value)? {
         VersionValue::Deleted => None,
+        VersionValue::Erased { sequence, at } => return Err(erased(row, sequence, at)),
         VersionValue::Put { hash, content_type, bytes } => Some(Version {
             effective,
             commit: sequence,
@@ -47,6 +48,16 @@ fn version(row: &[u8], value: &[u8]) -> Result<(Timestamp, Option<Version>)> {
         }),
     };
     Ok((effective, version))
+}
+
+/// Says that a key was erased.
+pub(super) fn erased(row: &[u8], sequence: u64, at: Timestamp) -> Error {
+    match VersionRow::parse(row).and_then(|row| row.key()) {
+        Ok(key) => Error::erased(format!(
+            "key `{key}` was erased at {at} (control record {sequence}), with all that it ever held"
+        )),
+        Err(error) => error,
+    }
 }
 
 /// The effective timestamp of the first version after `at`, looking no further than `through`.

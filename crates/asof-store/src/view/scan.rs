@@ -4,7 +4,7 @@ use core::ops::ControlFlow;
 
 use asof_time::Timestamp;
 
-use super::walk::{Seen, Walk};
+use super::walk::{Found, Holding, Seen, Walk};
 use super::{Entry, Ground, Read, ScanPage, ScanRange, View};
 use crate::codec::keys::{self, VersionsOf};
 use crate::{Key, Result};
@@ -29,9 +29,9 @@ pub(super) fn scan(view: &View, ground: &Ground, range: &ScanRange) -> Result<Re
     };
     let mut page = Page::new(view, ground, range);
     walk.run(start, &keys::versions_end(ground.id), &mut |seen| page.take(seen))?;
-    let Page { from, until, entries, next, .. } = page;
+    let Page { from, until, entries, erased, next, .. } = page;
     let validity = view.validity(ground, from, until);
-    Ok(Read { value: ScanPage { entries, next }, validity })
+    Ok(Read { value: ScanPage { entries, erased, next }, validity })
 }
 
 struct Page<'a> {
@@ -39,6 +39,9 @@ struct Page<'a> {
     ground: &'a Ground,
     range: &'a ScanRange,
     entries: Vec<Entry>,
+    erased: Vec<Key>,
+    /// The last key listed.
+    last: Option<Key>,
     next: Option<Key>,
     bytes: u64,
     looked_at: usize,
@@ -55,6 +58,8 @@ impl<'a> Page<'a> {
             ground,
             range,
             entries: Vec::new(),
+            erased: Vec::new(),
+            last: None,
             next: None,
             bytes: 0,
             looked_at: 0,
@@ -73,29 +78,29 @@ impl<'a> Page<'a> {
         self.until = [self.until, seen.until].into_iter().flatten().min();
         self.looked_at += 1;
 
-        let Some((found, content)) = found.and_then(|found| Some((found.clone(), found.content?)))
-        else {
+        let found = found.filter(|found| found.content != Holding::Nothing);
+        let Some(Found { effective, commit, content, value }) = found else {
             if self.looked_at < PAGE_KEYS_LOOKED_AT {
                 return ControlFlow::Continue(());
             }
             self.next = Some(seen.key);
             return ControlFlow::Break(());
         };
-        if self.entries.len() == self.range.limit || self.bytes >= PAGE_VALUE_BYTES {
-            self.next = self.entries.last().map(|last| last.key.clone());
+        let listed = self.entries.len() + self.erased.len();
+        if listed == self.range.limit || self.bytes >= PAGE_VALUE_BYTES {
+            self.next.clone_from(&self.last);
             return ControlFlow::Break(());
         }
-        if found.value.is_some() {
+        self.last = Some(seen.key.clone());
+        let Holding::Value(content) = content else {
+            self.erased.push(seen.key);
+            return ControlFlow::Continue(());
+        };
+        if value.is_some() {
             self.bytes += content.bytes;
         }
-        self.entries.push(Entry {
-            key: seen.key,
-            validity: self.view.validity(self.ground, found.effective, seen.until),
-            effective: found.effective,
-            commit: found.commit,
-            content,
-            value: found.value,
-        });
+        let validity = self.view.validity(self.ground, effective, seen.until);
+        self.entries.push(Entry { key: seen.key, validity, effective, commit, content, value });
         ControlFlow::Continue(())
     }
 }

@@ -44,9 +44,17 @@ pub(super) struct Seen {
 pub(super) struct Found {
     pub(super) effective: Timestamp,
     pub(super) commit: Sequence,
-    /// `None` where it is a deletion.
-    pub(super) content: Option<Content>,
+    pub(super) content: Holding,
     pub(super) value: Option<Bytes>,
+}
+
+/// What a key holds at some moment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Holding {
+    Value(Content),
+    Nothing,
+    /// Nobody knows any more.
+    Erased,
 }
 
 /// A key while its versions go by.
@@ -162,7 +170,8 @@ impl Seen {
 
 fn found(version: &VersionRow<'_>, value: &[u8], values: WithValues) -> Result<Found> {
     let (content, value) = match VersionValue::decode(value)? {
-        VersionValue::Deleted => (None, None),
+        VersionValue::Deleted => (Holding::Nothing, None),
+        VersionValue::Erased { .. } => (Holding::Erased, None),
         VersionValue::Put { hash, content_type, bytes } => {
             let content_type = stored_content_type(content_type)?;
             let content = Content { hash, content_type, bytes: bytes.len() as u64 };
@@ -170,7 +179,7 @@ fn found(version: &VersionRow<'_>, value: &[u8], values: WithValues) -> Result<F
                 WithValues::Include => Some(Bytes::copy_from_slice(bytes)),
                 WithValues::Omit => None,
             };
-            (Some(content), value)
+            (Holding::Value(content), value)
         }
     };
     Ok(Found { effective: version.effective, commit: version.sequence, content, value })

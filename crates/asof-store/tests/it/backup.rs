@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use asof_env::testing::SeededRandom;
-use asof_store::{AsOf, ErrorKind, Options, ScanRange, Store, WithValues};
+use asof_store::{AsOf, Erased, ErrorKind, Options, ScanRange, Store, WithValues};
 
 use crate::run::{SECOND, assert_kind};
 use crate::steps::{Stepped, options};
@@ -31,7 +31,8 @@ fn filled() -> Stepped {
 }
 
 fn restore(mut backup: &[u8], dir: &std::path::Path, options: &Options) -> asof_store::Result<()> {
-    Store::restore(&mut backup, dir, options, actor("test"), &mut |_| {}).map(|_| ())
+    let (erased, by) = (Erased::NotSaid, actor("test"));
+    Store::restore(&mut backup, dir, options, erased, by, &mut |_| {}).map(|_| ())
 }
 
 fn page(store: &Store, as_of: AsOf) -> String {
@@ -173,9 +174,14 @@ fn a_restore_that_was_cut_short_is_not_taken_for_a_store() {
     // Killed between two frames: whoever reports progress goes away.
     let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut source = bytes.as_slice();
-        let _ = Store::restore(&mut source, dir.path(), &settings, actor("test"), &mut |_| {
-            panic!("gone")
-        });
+        let _ = Store::restore(
+            &mut source,
+            dir.path(),
+            &settings,
+            Erased::None,
+            actor("test"),
+            &mut |_| panic!("gone"),
+        );
     }));
     assert!(killed.is_err());
     let store = Store::open(dir.path(), settings).unwrap();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use asof_store::{
     AsOf, Commit, Content, ContentHash, Cursor, ErrorKind, Extent, Glance, HistoryRange, Key,
-    LogRange, ScanRange, SpaceBlast, SpaceName, WithValues,
+    LogRange, ScanRange, SpaceBlast, SpaceName, WithValues, Written,
 };
 use asof_time::{End, Timestamp, Validity};
 
@@ -93,7 +93,11 @@ impl Run {
         let time = self.world.store.time();
         let key = self.key();
         let asked = self.world.store.view(AsOf::At(at)).and_then(|view| view.get(space, &key));
-        let kind = asked.as_ref().map(|_| ()).map_err(asof_store::Error::kind);
+        let kind = match asked.as_ref().map_err(asof_store::Error::kind) {
+            // Of this key alone.
+            Err(ErrorKind::Erased) if self.oracle.is_erased(space, &key) => Ok(()),
+            kind => kind.map(|_| ()),
+        };
         let importing = self.oracle.spaces.get(space).is_none_or(|space| space.importing);
         let floor = self.floor(space);
         let expected = if at > time.closed {
@@ -113,6 +117,9 @@ impl Run {
 
     fn check_get(&mut self, space: &SpaceName, key: &Key, as_of: Timestamp) {
         let view = self.world.store.view(AsOf::At(as_of)).expect("readable");
+        if self.oracle.is_erased(space, key) {
+            return assert_kind(view.get(space, key), "Erased");
+        }
         let read = view.get(space, key).expect("readable");
         let expected = self.oracle.at(space, key, as_of);
         let found = read.value.map(|v| ((v.effective, v.commit), v.bytes.to_vec()));
@@ -183,20 +190,25 @@ impl Run {
         let view = self.world.store.view(AsOf::At(as_of)).expect("readable");
         let read = view.scan(space, &range).expect("readable");
         let (mut entries, mut covered, mut next) = (Vec::new(), Vec::new(), None);
+        let (mut erased, mut last) = (Vec::new(), None);
         for key in self.oracle.keys(space) {
             if !key.as_str().starts_with(prefix) || after.is_some_and(|after| key <= *after) {
                 continue;
             }
             let at = self.oracle.at(space, &key, as_of);
             let value = at.value().map(|(place, value)| (key.clone(), place, value.clone()));
-            covered.push((key, at));
-            if let Some(value) = value {
-                if entries.len() == limit {
-                    next = entries.last().map(|(key, ..): &(Key, Place, Vec<u8>)| key.clone());
-                    break;
-                }
-                entries.push(value);
+            covered.push((key.clone(), at));
+            let is_erased = self.oracle.is_erased(space, &key);
+            if value.is_none() && !is_erased {
+                continue;
             }
+            if entries.len() + erased.len() == limit {
+                next = last;
+                break;
+            }
+            last = Some(key.clone());
+            entries.extend(value);
+            erased.extend(is_erased.then_some(key));
         }
         let found: Vec<_> = read
             .value
@@ -208,6 +220,7 @@ impl Run {
             })
             .collect();
         assert_eq!(found, entries, "{space} {range:?} at {as_of:?}");
+        assert_eq!(read.value.erased, erased);
         assert_eq!(read.value.next, next);
         let validity = read.validity.expect("a closed read");
         let states: Vec<At> = covered.iter().map(|(_, at)| at.clone()).collect();
@@ -229,6 +242,9 @@ impl Run {
         let from = if self.dice.one_in(2) { Timestamp::MIN } else { self.moment() };
         let limit = 1 + self.dice.index(4);
         let mut range = HistoryRange { from, before: None, limit };
+        if self.oracle.is_erased(space, key) {
+            return assert_kind(view.history(space, key, &range), "Erased");
+        }
         let mut found = Vec::new();
         loop {
             let page = view.history(space, key, &range).expect("readable");
@@ -270,9 +286,11 @@ impl Run {
         }
         let (from, to) = (one.min(other), one.max(other));
         let (mut found, mut after, limit) = (Vec::new(), None, 1 + self.dice.index(3));
+        let mut erased = Vec::new();
         loop {
             let page = self.world.store.diff(space, from, to, after.as_ref(), limit);
             let page = page.expect("readable");
+            erased.extend(page.erased);
             found.extend(page.entries.into_iter().map(|entry| {
                 let hash = |content: Option<Content>| content.map(|content| content.hash);
                 (entry.key, hash(entry.before), hash(entry.after))
@@ -292,6 +310,7 @@ impl Run {
         });
         let wanted: Vec<_> = states.filter(|(_, before, after)| before != after).collect();
         assert_eq!(found, wanted, "diff of {space} from {from:?} to {to:?}");
+        assert_eq!(erased, self.oracle.erased(space));
     }
 
     /// The earliest moment from which the log is whole.
@@ -332,6 +351,8 @@ impl Run {
             assert_eq!(commit.message, known.message);
             let hashes = known.writes.iter().map(|(space, key, value)| {
                 let content = value.as_ref().map(|v| (ContentHash::of(v), v.len() as u64));
+                let erased = self.oracle.is_erased(space, key);
+                let content = if erased { Written::Erased } else { content.into() };
                 (space.clone(), key.clone(), content)
             });
             let found = commit.writes.into_iter().map(|w| (w.space, w.key, w.content));

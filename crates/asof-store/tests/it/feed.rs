@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use asof_store::{AsOf, Cursor, ErrorKind, FeedItem, FeedPage, Retention};
+use asof_store::{AsOf, ControlAction, Cursor, ErrorKind, FeedItem, FeedPage, Retention};
 use asof_time::Timestamp;
 
 use crate::dice::{Dice, for_each_seed};
@@ -139,9 +139,15 @@ fn a_snapshot_and_the_feed_after_it_have_no_gap() {
         loop {
             let page = run.world.store.feed(cursor, None, 3).expect("above the floor");
             for (_, item) in page.items {
+                if let FeedItem::Control(record) = &item
+                    && record.action == ControlAction::KeyErased
+                {
+                    let (of, name) = record.subject.split_once('/').expect("space/key");
+                    state.remove(&(space(of), key(name)));
+                }
                 if let FeedItem::Commit(commit) = item {
                     for write in commit.writes {
-                        let content = write.content.map(|(hash, _)| hash);
+                        let content = write.content.put().map(|(hash, _)| hash);
                         state.insert((write.space, write.key), content);
                     }
                     // A space that went live comes with all of its history at once.
@@ -177,6 +183,9 @@ fn values(run: &Run, t: Timestamp) -> Values {
             continue;
         }
         for key in run.oracle.keys(space) {
+            if run.oracle.is_erased(space, &key) {
+                continue;
+            }
             let read = view.get(space, &key).expect("readable");
             values.insert((space.clone(), key), read.value.map(|version| version.hash));
         }

@@ -19,6 +19,9 @@ use crate::world::{START, actor, at, delete, key, later, now, put, space};
 
 const FORMAT_1: &[u8] = include_bytes!("../fixtures/format-1.asof");
 const FORMAT_1_TELLS: &str = include_str!("../fixtures/format-1.txt");
+/// The same file format, with rows of layout 2.
+const LAYOUT_2: &[u8] = include_bytes!("../fixtures/layout-2.asof");
+const LAYOUT_2_TELLS: &str = include_str!("../fixtures/layout-2.txt");
 
 /// A store with a row of every kind in it.
 fn fill(world: &Stepped) {
@@ -144,16 +147,26 @@ fn write_the_fixture() {
     drop(store);
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
     std::fs::create_dir_all(dir).unwrap();
-    std::fs::write(format!("{dir}/format-1.asof"), disk.bytes()).unwrap();
-    std::fs::write(format!("{dir}/format-1.txt"), told).unwrap();
+    std::fs::write(format!("{dir}/layout-3.asof"), disk.bytes()).unwrap();
+    std::fs::write(format!("{dir}/layout-3.txt"), told).unwrap();
 }
 
 #[test]
 fn a_store_of_format_1_opens_and_tells_the_same() {
+    opens_and_tells(FORMAT_1, FORMAT_1_TELLS);
+}
+
+#[test]
+fn a_store_of_layout_2_opens_and_tells_the_same() {
+    opens_and_tells(LAYOUT_2, LAYOUT_2_TELLS);
+}
+
+#[track_caller]
+fn opens_and_tells(bytes: &[u8], tells: &str) {
     let clock = Arc::new(ManualClock::new(at(START).saturating_add(60 * SECOND)));
-    let disk = Arc::new(SimDisk::with_bytes(FORMAT_1.to_vec()));
+    let disk = Arc::new(SimDisk::with_bytes(bytes.to_vec()));
     let world = Stepped::open(&clock, disk).unwrap();
-    assert_eq!(tell(&world.store), FORMAT_1_TELLS);
+    assert_eq!(tell(&world.store), tells);
     assert_eq!(world.store.verify(&mut |_| {}).unwrap().problems, [""; 0]);
     assert_eq!(world.store.health(), Health::Writable);
     // And it goes on.

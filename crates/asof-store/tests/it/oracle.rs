@@ -35,6 +35,7 @@ pub(crate) struct Oracle {
     pub(crate) commits: BTreeMap<Place, OracleCommit>,
     versions: BTreeMap<(SpaceName, Key), BTreeMap<Place, Option<Bytes>>>,
     pub(crate) spaces: BTreeMap<SpaceName, OracleSpace>,
+    erased: BTreeSet<(SpaceName, Key)>,
 }
 
 /// What one key is at one moment.
@@ -59,10 +60,30 @@ impl Oracle {
             self.spaces.entry(space.clone()).or_default().importing = false;
         }
         for (space, key, value) in &commit.writes {
+            if self.is_erased(space, key) {
+                continue;
+            }
             let versions = self.versions.entry((space.clone(), key.clone()));
             versions.or_default().insert(place, value.clone());
         }
         assert!(self.commits.insert(place, commit).is_none(), "two commits at one place");
+    }
+
+    /// Forgets all that a key ever held; returns what that was.
+    pub(crate) fn erase(&mut self, space: &SpaceName, key: &Key) -> BTreeMap<Place, Option<Bytes>> {
+        let place = (space.clone(), key.clone());
+        let versions = self.versions.remove(&place).unwrap_or_default();
+        self.erased.insert(place);
+        versions
+    }
+
+    pub(crate) fn is_erased(&self, space: &SpaceName, key: &Key) -> bool {
+        self.erased.contains(&(space.clone(), key.clone()))
+    }
+
+    pub(crate) fn erased(&self, space: &SpaceName) -> Vec<Key> {
+        let of_space = self.erased.iter().filter(|(of, _)| of == space);
+        of_space.map(|(_, key)| key.clone()).collect()
     }
 
     pub(crate) fn remove(&mut self, place: Place) -> Option<OracleCommit> {
@@ -99,7 +120,7 @@ impl Oracle {
 
     /// Keys that ever had a version, in order.
     pub(crate) fn keys(&self, space: &SpaceName) -> BTreeSet<Key> {
-        let of_space = self.versions.keys().filter(|(of, _)| of == space);
+        let of_space = self.versions.keys().chain(&self.erased).filter(|(of, _)| of == space);
         of_space.map(|(_, key)| key.clone()).collect()
     }
 

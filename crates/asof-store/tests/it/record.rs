@@ -120,6 +120,14 @@ impl Recorder {
         (answered, refused)
     }
 
+    /// Forgets what was told of a key before it was erased.
+    pub(crate) fn erase(&mut self, space: &SpaceName, key: &Key) {
+        self.answers.retain(|question, _| match question {
+            Question::Get(of, name) => (of, name) != (space, key),
+            Question::Scan { space: of, .. } => of != space,
+        });
+    }
+
     /// Forgets what was told above `closed`: a timeline that ended there never said it.
     pub(crate) fn keep_up_to(&mut self, closed: Timestamp) {
         for known in self.answers.values_mut() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use asof_env::storage::{DiskFile as _, OsFile, WhenMissing};
 use asof_env::testing::SimDisk;
-use asof_store::{ClearCap, DryRun, SetCap, Store};
+use asof_store::{ClearCap, DryRun, Erased, SetCap, Store};
 use asof_time::Timestamp;
 
 use crate::dice::{Dice, for_each_seed};
@@ -121,8 +121,15 @@ fn restore(world: &Stepped, mut backup: &[u8]) -> Stepped {
     world.clock.advance(Duration::from_millis(1));
     let dir = tempfile::tempdir().expect("a folder");
     let settings = options(&world.clock);
-    Store::restore(&mut backup, dir.path(), &settings, actor("disaster"), &mut |_| {})
-        .expect("restored");
+    Store::restore(
+        &mut backup,
+        dir.path(),
+        &settings,
+        Erased::None,
+        actor("disaster"),
+        &mut |_| {},
+    )
+    .expect("restored");
     let path = dir.path().join("store.asof");
     let file = OsFile::open(&path, WhenMissing::Refuse).expect("the store's file");
     let mut bytes = vec![0; usize::try_from(file.len().expect("a length")).expect("small")];

@@ -6,6 +6,7 @@ use asof_time::Timestamp;
 use clap::Args;
 
 use super::cap::cap;
+use super::ls::ErasedLine;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::human;
@@ -53,8 +54,15 @@ impl Diff {
         loop {
             let page = client.diff(&self.space, &query)?;
             count += page.entries.len() as u64;
+            let mut erased = page.erased.iter().peekable();
             for entry in &page.entries {
+                while let Some(key) = erased.next_if(|key| **key < entry.key) {
+                    show_erased(out, &mut table, key)?;
+                }
                 show_entry(out, &mut table, entry)?;
+            }
+            for key in erased {
+                show_erased(out, &mut table, key)?;
             }
             out.page(&mut table)?;
             match page.next {
@@ -71,6 +79,16 @@ impl Diff {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Nobody knows whether a key differs that was erased.
+fn show_erased(out: &mut Output, table: &mut Table<4>, key: &str) -> Result<(), Failure> {
+    if out.is_json() {
+        return out.json(&ErasedLine::new(key));
+    }
+    let erased = || "erased".to_owned();
+    table.row(["?".to_owned(), human::one_line(key), erased(), erased()]);
+    Ok(())
 }
 
 fn show_entry(

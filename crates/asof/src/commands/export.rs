@@ -219,6 +219,11 @@ impl Export {
             ]);
         }
         out.page(&mut table)?;
+        let erased = manifest.spaces.iter().map(|space| space.erased.len() as u64).sum();
+        if erased > 0 {
+            let keys = crate::blast::keys(erased);
+            out.note(&format!("{keys} erased: the manifest names them, and no file has them"));
+        }
         let (as_of, to) = (manifest.as_of.0, self.to.display());
         out.note(&format!("as of {as_of}; `{to}/_manifest.json` has the hash of each file"));
         Ok(Exit::Done)

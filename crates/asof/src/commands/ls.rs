@@ -73,9 +73,16 @@ impl Ls {
             let page = client.keys(&self.space, &query, at)?;
             // The pages after the first show the moment of the first.
             at = ReadAt { cap, ..ReadAt::at(page.as_of.0) };
-            left = left.saturating_sub(page.entries.len() as u64);
+            left = left.saturating_sub((page.entries.len() + page.erased.len()) as u64);
+            let mut erased = page.erased.iter().peekable();
             for entry in &page.entries {
+                while let Some(key) = erased.next_if(|key| **key < entry.key) {
+                    show_erased(out, &mut table, key)?;
+                }
                 show_entry(out, &mut table, entry)?;
+            }
+            for key in erased {
+                show_erased(out, &mut table, key)?;
             }
             out.page(&mut table)?;
             match page.next {
@@ -90,6 +97,29 @@ impl Ls {
             }
         }
     }
+}
+
+/// A key that was erased, as JSON.
+#[derive(Serialize)]
+pub(super) struct ErasedLine<'a> {
+    key: &'a str,
+    erased: bool,
+}
+
+impl<'a> ErasedLine<'a> {
+    pub(super) fn new(key: &'a str) -> Self {
+        Self { key, erased: true }
+    }
+}
+
+/// A key that was erased is told of: a list without it would be a wrong one.
+fn show_erased(out: &mut Output, table: &mut Table<5>, key: &str) -> Result<(), Failure> {
+    if out.is_json() {
+        return out.json(&ErasedLine::new(key));
+    }
+    let dash = || "-".to_owned();
+    table.row([human::one_line(key), "erased".to_owned(), dash(), dash(), dash()]);
+    Ok(())
 }
 
 fn show_entry(out: &mut Output, table: &mut Table<5>, entry: &EntryBody) -> Result<(), Failure> {

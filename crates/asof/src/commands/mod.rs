@@ -12,6 +12,7 @@ pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod edge;
+pub(crate) mod erase;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod get;
@@ -34,6 +35,7 @@ pub(crate) mod verify;
 
 mod write_args;
 
+use self::erase::Erasures;
 use self::verify::Verify;
 use crate::cli::Command;
 use crate::context::Context;
@@ -64,6 +66,8 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Cap(command) => command.run(context),
         Command::Bad(command) => command.run(context),
         Command::Revert(command) => command.run(context),
+        Command::Erase(command) => command.run(context),
+        Command::Erasures(_) => Erasures::run(context),
         Command::Pin(command) => command.run(context),
         Command::Release(command) => command.run(context),
         Command::Token(command) => command.run(context),

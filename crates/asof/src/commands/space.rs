@@ -23,6 +23,7 @@ pub(crate) enum SpaceCommand {
     Live(Live),
     Retention(RetentionArgs),
     Usage(Usage),
+    Erasable(MarkErasable),
 }
 
 /// Create a space
@@ -107,6 +108,23 @@ pub(crate) struct Usage {
     space: String,
 }
 
+/// Foresee that keys of a space are erased some day
+///
+/// From then on nobody is told that an answer of it stays as it is, so no HTTP cache in front keeps
+/// one for longer than it is asked; and a restored backup asks what was erased since. There is no
+/// way back. A space from which a key was erased is one of these.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+  asof space erasable users --reason 'holds personal data'")]
+pub(crate) struct MarkErasable {
+    /// The space
+    space: String,
+    /// Why, for the audit
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
 /// What a retention leads to, as JSON.
 #[derive(Serialize)]
 struct RetentionLine<'a> {
@@ -124,6 +142,7 @@ impl SpaceCommand {
             Self::Live(command) => command.run(context),
             Self::Retention(command) => command.run(context),
             Self::Usage(command) => command.run(context),
+            Self::Erasable(command) => command.run(context),
         }
     }
 }
@@ -197,6 +216,19 @@ impl RetentionArgs {
     }
 }
 
+impl MarkErasable {
+    fn run(self, context: &mut Context) -> Result<Exit, Failure> {
+        let space = context.client()?.set_erasable(&self.space, &self.reason)?;
+        let out = &mut context.out;
+        if out.is_json() {
+            out.json(&space)?;
+        } else {
+            out.line(&format!("keys of space {} may be erased", space.name))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
 impl Usage {
     fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let usage = context.client()?.usage(&self.space)?;
@@ -208,6 +240,7 @@ impl Usage {
         for (name, value) in [
             ("live keys", human::count(usage.live_keys)),
             ("keys", human::count(usage.keys)),
+            ("erased", human::count(usage.erased_keys)),
             ("versions", human::count(usage.versions)),
             ("values", human::size(usage.value_bytes)),
         ] {

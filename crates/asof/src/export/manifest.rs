@@ -1,5 +1,6 @@
 //! What an export holds, and how far it has come.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,10 @@ pub(crate) struct SpaceEntry {
     pub(crate) space: String,
     /// Keys that hold a value.
     pub(crate) rows: u64,
+    /// Keys that were erased, of which no file has a row: what they held, if anything, nobody
+    /// knows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) erased: BTreeSet<String>,
     /// Whether all of it is there.
     pub(crate) complete: bool,
     /// Its files, in the order of the keys.
@@ -85,7 +90,13 @@ impl Manifest {
         (format, bounds): (Format, Bounds),
         spaces: Vec<String>,
     ) -> Self {
-        let empty = |space| SpaceEntry { space, rows: 0, complete: false, files: Vec::new() };
+        let empty = |space| SpaceEntry {
+            space,
+            rows: 0,
+            erased: BTreeSet::new(),
+            complete: false,
+            files: Vec::new(),
+        };
         Self {
             kind: KIND.to_owned(),
             version: VERSION,

@@ -165,8 +165,9 @@ pub(crate) fn write_space(
     let mut part: Option<Part> = None;
     for page in source {
         let page = page?;
-        let rows = page.len() as u64;
-        for row in page {
+        let rows = page.rows.len() as u64;
+        space.erased.extend(page.erased);
+        for row in page.rows {
             let mut writing = match part.take() {
                 Some(part) => part,
                 None => Part::create(folder, &space.space, space.files.len() + 1, format)?,

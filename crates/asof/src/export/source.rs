@@ -9,10 +9,18 @@ use asof_time::limits::PAGE_ENTRIES_MAX;
 use super::row::Row;
 use crate::failure::Failure;
 
+/// A page of rows.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(super) rows: Vec<Row>,
+    /// Keys of which nobody knows any more what they held.
+    pub(super) erased: Vec<String>,
+}
+
 /// Pages of rows, in the order of their keys.
 #[derive(Debug)]
 pub(crate) struct Source {
-    pages: Receiver<Result<Vec<Row>, Failure>>,
+    pages: Receiver<Result<Page, Failure>>,
 }
 
 impl Source {
@@ -39,7 +47,8 @@ impl Source {
                     Ok(page) => {
                         let rows: Option<Vec<Row>> =
                             page.entries.into_iter().map(Row::new).collect();
-                        (rows.ok_or_else(|| no_value(&space)), page.next)
+                        let page_of = |rows| Page { rows, erased: page.erased };
+                        (rows.map(page_of).ok_or_else(|| no_value(&space)), page.next)
                     }
                     Err(failure) => (Err(failure), None),
                 };
@@ -54,7 +63,7 @@ impl Source {
 }
 
 impl Iterator for Source {
-    type Item = Result<Vec<Row>, Failure>;
+    type Item = Result<Page, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.pages.recv().ok()

@@ -7,6 +7,7 @@ mod architecture;
 mod commands;
 mod edge;
 mod edge_admin;
+mod erase;
 mod export;
 mod harness;
 mod help;

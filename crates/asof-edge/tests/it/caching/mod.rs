@@ -7,6 +7,7 @@ mod broken;
 mod capped;
 mod contexts;
 mod declared;
+mod erased;
 mod held_by_others;
 mod moments;
 mod pair;

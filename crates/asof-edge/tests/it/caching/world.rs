@@ -336,6 +336,24 @@ impl World {
         store.close();
     }
 
+    /// Does something to the store of `generation` while it is stopped.
+    pub(crate) fn meanwhile<R>(&self, generation: u8, act: impl FnOnce(&Store) -> R) -> R {
+        let folder = self.folder.path().join(generation.to_string());
+        let store = Store::open(&folder, Options::default()).unwrap();
+        let done = act(&store);
+        store.close();
+        done
+    }
+
+    /// Erases a key of the space `goods`.
+    pub(crate) async fn erase(&self, key: &str) {
+        let uri = format!("http://{}/v1/spaces/goods/erasures?confirm=99-versions", self.store);
+        let body = format!("{{\"key\":\"{key}\",\"author\":\"me\",\"reason\":\"test\"}}");
+        let request = Request::post(uri).header("content-type", "application/json");
+        let got = ask(&self.http, request.body(Full::new(body.into())).unwrap()).await;
+        assert!(got.status.is_success(), "{got:?}");
+    }
+
     /// Starts what was stopped: the same store for the same `generation`, an empty one for another.
     pub(crate) async fn start_store(&self, generation: u8) {
         let folder = self.folder.path().join(generation.to_string());

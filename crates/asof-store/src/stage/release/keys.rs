@@ -71,7 +71,7 @@ impl Stage<'_> {
         let first = versions.row(Timestamp::MAX, Sequence::MAX);
         let last = versions.at(self.sequencer.last());
         let mut scheduled = Vec::new();
-        self.each_version(&first, &last, &mut |row, _| {
+        self.each_row(&first, &last, &mut |row, _| {
             let row = VersionRow::parse(row)?;
             scheduled.push((row.effective, row.sequence));
             Ok(ControlFlow::Continue(()))

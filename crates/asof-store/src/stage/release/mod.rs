@@ -2,7 +2,6 @@
 
 mod keys;
 mod undo;
-mod versions;
 
 use asof_time::limits::{RELEASE_EVENTS_MAX, RELEASES_MAX};
 use asof_time::{Sequence, Timestamp};
@@ -17,6 +16,7 @@ use crate::release::{
 };
 use crate::{
     Actor, ControlAction, Effective, Error, ErrorKind, Precondition, Receipt, Result, SpaceState,
+    Written,
 };
 
 /// A release, ready for the writer.
@@ -290,10 +290,11 @@ impl Stage<'_> {
     /// The writes of a pending commit, with their values.
     fn writes_of_commit(&self, id: Sequence) -> Result<Vec<PreparedWrite>> {
         let (place, record) = self.pending_commit(id)?;
-        let rows = self.version_rows(place, &record)?;
-        let writes = record.writes.into_iter().zip(rows).map(|(write, row)| {
+        let there = record.writes.into_iter().filter(|write| write.content != Written::Erased);
+        let writes = there.map(|write| {
             let space = self.state.name_of(write.space)?.clone();
-            let put = PreparedPut { key: write.key, row, content: write.content };
+            let row = self.version_row(place, &write)?;
+            let put = PreparedPut { key: write.key, row, content: write.content.put() };
             Ok(PreparedWrite { space, put, precondition: Precondition::None })
         });
         writes.collect()
@@ -312,8 +313,9 @@ impl Stage<'_> {
         row.ok_or_else(|| Error::corrupt(format!("release `{name}` lacks its planned writes")))
     }
 
-    /// Spaces that are still importing take no writes.
+    /// Spaces that are still importing take no writes, and neither do keys that were erased.
     fn check_may_be_written(&self, writes: &[PreparedWrite]) -> Result<()> {
+        self.check_not_erased(writes.iter().map(|write| (&write.space, &write.put.key)))?;
         for write in writes {
             if let Some((_, record)) = self.state.space(&write.space)
                 && matches!(record.state, SpaceState::Importing(_))

@@ -86,10 +86,7 @@ impl Stage<'_> {
         match self.first_version(versions, &after_own)? {
             None => Ok(PreparedPut { key, row: VersionValue::encode_deleted(), content: None }),
             Some(stored) => {
-                let content = match VersionValue::decode(&stored.value)? {
-                    VersionValue::Deleted => None,
-                    VersionValue::Put { hash, bytes, .. } => Some((hash, bytes.len() as u64)),
-                };
+                let content = VersionValue::decode(&stored.value)?.content().put();
                 Ok(PreparedPut { key, row: stored.value, content })
             }
         }
@@ -98,7 +95,7 @@ impl Stage<'_> {
     /// The first version of a key from the row `from` on: the newest one there.
     fn first_version(&self, versions: &VersionsOf, from: &[u8]) -> Result<Option<Stored>> {
         let mut found = None;
-        self.each_version(from, &versions.end(), &mut |row, value| {
+        self.each_row(from, &versions.end(), &mut |row, value| {
             found = Some(Stored { row: row.to_vec(), value: value.to_vec() });
             Ok(ControlFlow::Break(()))
         })?;

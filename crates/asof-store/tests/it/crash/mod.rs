@@ -4,6 +4,7 @@
 //! noted after each step. With a failure in it the same work runs the same up to there, so what
 //! is found afterwards has to be one of two notes: before the step under way, or after it.
 
+mod erase;
 mod release;
 mod retention;
 mod work;
@@ -33,6 +34,7 @@ fn note(store: &Store) -> String {
     add(format!("{:?}\n{:?}\n{:?}", store.spaces(), store.cap(), store.pins()));
     add(format!("{:?}", store.control_log(0, 1_000).expect("readable")));
     add(format!("{:?}", store.bad_commits()));
+    add(format!("{:?}", store.erasures(0, 100).expect("readable")));
     let live_and_pending = [
         store.log_beyond_cap(&LogRange { after: Cursor::START, spaces: None, limit: 1_000 }),
         store.pending(Cursor::START, 1_000),
@@ -56,7 +58,7 @@ fn note(store: &Store) -> String {
         add(format!("{:?}", page.value));
         for name in ["k", "once", "new", "gone", "h0", "h1", "h2"] {
             let range = HistoryRange { from: info.floor, before: None, limit: 1_000 };
-            let history = view.history(&info.name, &key(name), &range).expect("readable");
+            let history = view.history(&info.name, &key(name), &range);
             add(format!("{history:?}"));
         }
     }

@@ -4,6 +4,7 @@
 
 mod clock;
 mod commit;
+pub(crate) mod erase;
 mod house;
 mod import;
 mod keep;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use asof_store::{
     AsOf, BadCommits, CapMove, ClearCap, Confirm, Conflicts, ControlAction, Cursor, DryRun,
     Effective, ErrorKind, Extent, Health, Key, LogRange, Receipt, Result, Revert, RevertTarget,
-    SetCap, SpaceName, Write,
+    SetCap, SpaceName, Touched, Write,
 };
 use asof_time::{Sequence, Timestamp};
 
@@ -250,7 +250,7 @@ fn many_keys_take_a_second_word() {
     let ask = |keys| Confirm { above: 2, keys };
     let with = |keys| SetCap { confirm: ask(keys), ..before.into() };
     let error = set(&world, with(None)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unconfirmed { keys: 3 });
+    assert_eq!(error.kind(), ErrorKind::Unconfirmed { touched: Touched::Keys(3) });
     assert!(error.message().contains("`3-keys`"), "{error}");
     assert_kind(set(&world, with(Some(2))), "Unconfirmed");
     assert_eq!(world.store.cap(), None);

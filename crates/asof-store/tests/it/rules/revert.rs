@@ -1,13 +1,15 @@
 //! Taking commits back.
 
 use asof_store::{
-    AsOf, Conflicts, ControlAction, DryRun, Effective, ErrorKind, Retention, Revert, RevertTarget,
+    AsOf, Backfill, Conflicts, ControlAction, DryRun, Effective, ErrorKind, Retention, Revert,
+    RevertTarget,
 };
-use asof_time::Sequence;
+use asof_time::{Sequence, Timestamp};
 
 use super::operate::{audit, incident, place, revert_of, text, write};
 use crate::run::{SECOND, assert_kind};
-use crate::world::{actor, later, put, space};
+use crate::steps::Stepped;
+use crate::world::{START, actor, at, delete, key, later, put, space};
 
 #[test]
 fn a_revert_puts_back_what_was_before() {
@@ -127,4 +129,27 @@ fn what_is_no_longer_kept_cannot_be_put_back() {
     );
     let error = world.store.blast(before, world.closed()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::BelowFloor { .. }), "{error}");
+}
+
+#[test]
+fn a_deletion_at_the_beginning_of_time_is_nothing_to_put_back() {
+    let world = Stepped::new(at(START));
+    world.store.create_importing_space(&space("s"), actor("x")).unwrap();
+    let backfill = Backfill {
+        source_id: "1".into(),
+        at: Timestamp::MIN,
+        author: String::new(),
+        message: String::new(),
+        writes: vec![(key("k"), delete("s", "k").op)],
+    };
+    world.store.import(&space("s"), vec![backfill]).unwrap();
+    world.store.go_live(&space("s"), actor("x")).unwrap();
+    // Long enough for a pass of retention, which leaves nothing of it.
+    for _ in 0..12 {
+        world.pass(SECOND);
+    }
+    assert_eq!(world.store.space_usage(&space("s")).unwrap().versions, 0);
+    let id = world.store.source(&space("s"), "1").unwrap().unwrap().0;
+    let done = world.store.revert(&revert_of(id), actor("x"), DryRun::No).unwrap();
+    assert_eq!((done.unchanged, done.keys, done.receipt), (1, 0, None));
 }

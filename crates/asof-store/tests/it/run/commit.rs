@@ -72,6 +72,9 @@ impl Run {
                 return Expected::Known(*place);
             }
         }
+        if self.writes_erased(&request.writes) {
+            return Expected::Refused("Erased");
+        }
         let spaces = request.writes.iter().map(|write| &write.space);
         let mut opened = Vec::new();
         for name in spaces.chain(request.source.as_ref().map(|source| &source.space)) {
@@ -143,6 +146,11 @@ impl Run {
 
     /// Makes a request again that was made with an idempotency key.
     pub(super) fn repeat(&mut self) {
+        let index = self.dice.index(self.forgotten.len());
+        if let Some(request) = self.forgotten.get(index).cloned().filter(|_| self.dice.one_in(4)) {
+            // Nobody is told any more whether it is the same request.
+            return assert_kind(self.world.store.commit(request), "Erased");
+        }
         let index = self.dice.index(self.repeatable.len());
         let Some((request, receipt)) = self.repeatable.get(index).cloned() else {
             return self.commit();

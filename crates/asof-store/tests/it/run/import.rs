@@ -1,6 +1,6 @@
 //! Importing spaces, and taking them live.
 
-use asof_store::Backfill;
+use asof_store::{Backfill, SpaceName, Write};
 use asof_time::Timestamp;
 use std::time::Duration;
 
@@ -36,6 +36,10 @@ impl Run {
         for _ in 0..=self.dice.below(3) {
             // Sometimes ahead of the clock, where it is clamped.
             let after = last.map_or(Some(Timestamp::MIN), Timestamp::next).expect("time goes on");
+            let writes = self.backfill(&name);
+            if writes.is_empty() {
+                continue;
+            }
             let asked = match self.dice.below(4) {
                 0 => wall.saturating_add(self.seconds(1_000)),
                 1 => after,
@@ -45,13 +49,6 @@ impl Run {
             last = Some(taken);
             times.push(taken);
             self.numbers += 1;
-            let mut writes = self.writes();
-            let mut seen = Vec::new();
-            writes.retain(|write| {
-                let new = !seen.contains(&write.key);
-                seen.push(write.key.clone());
-                new
-            });
             batch.push(Backfill {
                 source_id: format!("history {}", self.numbers),
                 at: asked,
@@ -79,6 +76,18 @@ impl Run {
             self.oracle.insert((effective, id), imported);
         }
         self.oracle.spaces.entry(name).or_default().last_at = last;
+    }
+
+    /// Writes into `space`, each of a key of its own that was not erased.
+    fn backfill(&mut self, space: &SpaceName) -> Vec<Write> {
+        let mut writes = self.writes();
+        let mut seen = Vec::new();
+        writes.retain(|write| {
+            let new = !seen.contains(&write.key) && !self.oracle.is_erased(space, &write.key);
+            seen.push(write.key.clone());
+            new
+        });
+        writes
     }
 
     pub(super) fn go_live(&mut self) {

@@ -2,6 +2,7 @@
 
 mod commit;
 mod control;
+mod erase;
 mod import;
 mod pending;
 mod revert;
@@ -35,6 +36,8 @@ pub(crate) struct Run {
     pub(crate) recorder: Recorder,
     pub(crate) pins: BTreeMap<String, Timestamp>,
     repeatable: Vec<(CommitRequest, Receipt)>,
+    /// Requests that wrote a key that was erased since.
+    forgotten: Vec<CommitRequest>,
     sources: Vec<(SpaceName, String, Place)>,
     pub(crate) retention: WithRetention,
     numbers: u64,
@@ -66,6 +69,7 @@ impl Run {
             recorder: Recorder::default(),
             pins: BTreeMap::new(),
             repeatable: Vec::new(),
+            forgotten: Vec::new(),
             sources: Vec::new(),
             retention,
             numbers: 0,
@@ -78,7 +82,7 @@ impl Run {
 
     /// One random operation.
     pub(crate) fn step(&mut self) {
-        match self.dice.below(42) {
+        match self.dice.below(43) {
             0..=13 => self.commit(),
             14..=16 => self.repeat(),
             17..=18 => self.amend(),
@@ -91,6 +95,7 @@ impl Run {
             30..=31 => self.retain(),
             32 => self.step_clock_back(),
             33..=34 => self.revert(),
+            35 => self.erase(),
             _ => {
                 let span = match self.dice.below(3) {
                     0 => Duration::from_micros(self.dice.below(3)),

@@ -70,6 +70,9 @@ impl Run {
         if effective <= closed {
             return assert_kind(outcome, "InThePast");
         }
+        if amendment.writes.as_deref().is_some_and(|writes| self.writes_erased(writes)) {
+            return assert_kind(outcome, "Erased");
+        }
         let receipt = outcome.expect("pending");
         assert_eq!((receipt.effective, receipt.id), (effective, place.1));
         self.oracle.remove(place);

@@ -59,7 +59,8 @@ impl Run {
         let writes = self.oracle.commits.get(&place).map(|commit| &commit.writes);
         for (space, key, _) in writes.into_iter().flatten() {
             let importing = self.oracle.spaces.get(space).is_some_and(|space| space.importing);
-            if importing || only.is_some_and(|only| only != space) {
+            let passed_by = importing || self.oracle.is_erased(space, key);
+            if passed_by || only.is_some_and(|only| only != space) {
                 continue;
             }
             let held = |found: Option<(Place, Option<Bytes>)>| found.and_then(|(_, value)| value);

@@ -1,22 +1,17 @@
-//! Walking the versions of a key as they will be.
+//! Walking rows as they will be.
 
 use core::ops::{Bound, ControlFlow};
 
+use super::Stage;
 use crate::Result;
 use crate::engine::Direction;
-use crate::stage::Stage;
 
-/// Looks at one version, row key and value, and says whether to go on.
+/// Looks at one row, key and value, and says whether to go on.
 pub(super) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>> + 'a;
 
 impl Stage<'_> {
-    /// Visits the version rows in `[from, end)`, with what is staged over what is stored.
-    pub(super) fn each_version(
-        &self,
-        from: &[u8],
-        end: &[u8],
-        visit: &mut Visit<'_>,
-    ) -> Result<()> {
+    /// Visits the rows in `[from, end)`, with what is staged over what is stored.
+    pub(super) fn each_row(&self, from: &[u8], end: &[u8], visit: &mut Visit<'_>) -> Result<()> {
         let range = (Bound::Included(from), Bound::Excluded(end));
         let mut staged = self.rows.range::<[u8], _>(range).peekable();
         let (mut outcome, mut stopped) = (Ok(()), false);
