@@ -537,3 +537,27 @@ async fn an_edge_that_tells_how_it_stands_is_shown_and_nothing_is_believed_twice
     assert_eq!(page.status, 401, "the session went with the hour");
     assert_eq!(tell("edge-1", &other, told(1)).await.status, 200, "and so did the edges");
 }
+
+#[tokio::test]
+async fn what_was_erased_is_called_so_and_no_page_is_kept_for_ever_from_then_on() {
+    let service = filled(Access::Loopback);
+    let before = service.store.time().closed.as_micros();
+    let space = SpaceName::new("s").unwrap();
+    let then = |path: &str| format!("{path}&at={before}");
+    let fact = service.page(&then("/console/key?space=s&key=k")).await.header("location").to_owned();
+    let kept = service.page(&fact).await;
+    assert_eq!(kept.header("cache-control"), "private, max-age=31536000, immutable");
+    let key = asof_store::Key::new("k").unwrap();
+    service.store.erase(&space, &key, Some(1), crate::service::actor()).unwrap();
+    let gone = service.page(&fact).await;
+    assert_eq!(gone.status, 410, "{}", gone.text());
+    assert!(!gone.text().contains("&#34;a&#34;"), "{}", gone.text());
+    let shown = "class=\"grow gone\">erased";
+    assert!(service.page("/console/space?space=s").await.text().contains(shown));
+    let written = service.page("/console/commit?id=1").await;
+    assert!(written.text().contains("<span class=\"gone\">erased</span>"), "{}", written.text());
+    let space = service.page(&then("/console/space?space=s")).await.header("location").to_owned();
+    assert_eq!(service.page(&space).await.header("cache-control"), "private, no-cache");
+    let changed = service.page("/console/diff?space=s&from=1").await;
+    assert!(changed.text().contains("<span class=\"kind erased\">erased</span>"));
+}
