@@ -16,8 +16,8 @@ use crate::report::{Bound, Comparison, Report, Unit};
 /// Keys of the small store.
 const FEW: u64 = 1_000;
 
-/// Writes in one commit.
-const COMMIT_WRITES: u64 = 100;
+/// Writes in one commit: few, so that the small store fills a page of the log as well.
+const COMMIT_WRITES: u64 = 10;
 
 /// Times that a page is asked for in one round.
 const ASKED: usize = 20;

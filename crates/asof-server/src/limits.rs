@@ -148,11 +148,15 @@ pub(crate) const CONSOLE_KEYS: usize = 100;
 /// Commits, versions or records of one page of the console.
 pub(crate) const CONSOLE_ROWS: usize = 50;
 
-/// Commits between two moments up to which the log says what differs; past it the keys are walked.
-pub(crate) const DIFF_COMMITS_MAX: usize = 200;
+/// Keys written between two moments up to which the log says what differs, each looked at; past it
+/// the keys are walked.
+pub(crate) const DIFF_KEYS_MAX: usize = 500;
 
-/// Keys written in them up to which each is looked at.
-pub(crate) const DIFF_KEYS_MAX: usize = 2_000;
+/// Commits that are read at once to find them.
+pub(crate) const DIFF_PAGE_COMMITS: usize = 8;
+
+/// How often.
+pub(crate) const DIFF_PAGES_MAX: usize = 32;
 
 /// Bytes of a value that are read for its beginning in a list.
 pub(crate) const EXCERPT_BYTES_MAX: u64 = 16 << 10;

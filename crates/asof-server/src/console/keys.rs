@@ -17,8 +17,8 @@ use asof_time::{End, Timestamp};
 use super::commits;
 use super::visit::{Visit, moment};
 use crate::limits::{
-    CONSOLE_KEYS, CONSOLE_ROWS, DIFF_COMMITS_MAX, DIFF_KEYS_MAX, EXCERPT_BYTES_MAX,
-    EXCERPT_CHARS_MAX, SHOWN_BYTES_MAX,
+    CONSOLE_KEYS, CONSOLE_ROWS, DIFF_KEYS_MAX, DIFF_PAGE_COMMITS, DIFF_PAGES_MAX,
+    EXCERPT_BYTES_MAX, EXCERPT_CHARS_MAX, SHOWN_BYTES_MAX,
 };
 use crate::refusal::Refusal;
 
@@ -266,18 +266,22 @@ fn written_between(
         return Err(Refusal::invalid(format!("{to} is before {from}")));
     }
     let after = Cursor::after_snapshot(from, 0);
-    let range = LogRange { after, spaces: Some(vec![space.clone()]), limit: DIFF_COMMITS_MAX };
+    let range = LogRange { after, spaces: Some(vec![space.clone()]), limit: DIFF_PAGE_COMMITS };
     if store.log(&LogRange { limit: 1, ..range.clone() }).is_err() {
         return Ok(None);
     }
-    let page = store.log_back(Cursor::after_snapshot(to, 0), &range)?;
-    if page.next.is_some() {
-        return Ok(None);
+    let (mut keys, mut before) = (BTreeSet::new(), Cursor::after_snapshot(to, 0));
+    for _ in 0..DIFF_PAGES_MAX {
+        let page = store.log_back(before, &range)?;
+        let writes = page.commits.into_iter().flat_map(|commit| commit.writes);
+        keys.extend(writes.filter(|write| write.space == *space).map(|write| write.key));
+        match page.next {
+            _ if keys.len() > DIFF_KEYS_MAX => return Ok(None),
+            None => return Ok(Some(keys)),
+            Some(next) => before = next,
+        }
     }
-    let writes = page.commits.iter().flat_map(|commit| &commit.writes);
-    let keys: BTreeSet<Key> =
-        writes.filter(|write| write.space == *space).map(|write| write.key.clone()).collect();
-    Ok(Some(keys).filter(|keys| keys.len() <= DIFF_KEYS_MAX))
+    Ok(None)
 }
 
 pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refusal> {
