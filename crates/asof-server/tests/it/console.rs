@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use asof_env::testing::ManualClock;
 use asof_server::{Access, Settings, Transport};
-use asof_store::{Role, Scope, SpaceName};
+use asof_store::{DryRun, Erase, Known, Role, Scope, SpaceName};
 use asof_time::Timestamp;
 
 use crate::service::{Reply, Service};
@@ -544,11 +544,13 @@ async fn what_was_erased_is_called_so_and_no_page_is_kept_for_ever_from_then_on(
     let before = service.store.time().closed.as_micros();
     let space = SpaceName::new("s").unwrap();
     let then = |path: &str| format!("{path}&at={before}");
-    let fact = service.page(&then("/console/key?space=s&key=k")).await.header("location").to_owned();
+    let fact =
+        service.page(&then("/console/key?space=s&key=k")).await.header("location").to_owned();
     let kept = service.page(&fact).await;
     assert_eq!(kept.header("cache-control"), "private, max-age=31536000, immutable");
     let key = asof_store::Key::new("k").unwrap();
-    service.store.erase(&space, &key, Some(1), crate::service::actor()).unwrap();
+    let erase = Erase { space, key, versions: Some(1), known: Known::default() };
+    service.store.erase(&erase, crate::service::actor(), DryRun::No).unwrap();
     let gone = service.page(&fact).await;
     assert_eq!(gone.status, 410, "{}", gone.text());
     assert!(!gone.text().contains("&#34;a&#34;"), "{}", gone.text());

@@ -11,7 +11,7 @@ use asof_time::Timestamp;
 use clap::Args;
 
 use crate::context::Context;
-use crate::export::{Bounds, Folder, Format, Manifest, Source, check_format, write_space};
+use crate::export::{Bounds, Folder, Format, Manifest, Origin, Source, check_format, write_space};
 use crate::failure::{Exit, Failure};
 use crate::hold::{Hold, IfThere, Release, Request};
 use crate::output::{self, Output};
@@ -78,7 +78,11 @@ impl Export {
             None => self.begin(&client, context)?,
         };
         folder.note(&manifest)?;
-        if let Err(failure) = export(&client, &folder, &mut manifest, &mut context.out) {
+        let origin = match context.data() {
+            Some(_) => Origin::Here(context.store()?),
+            None => Origin::Server(client),
+        };
+        if let Err(failure) = export(&origin, &folder, &mut manifest, &mut context.out) {
             if !context.out.is_json() {
                 context.out.note("what is there stays: the same command goes on from it");
             }
@@ -232,7 +236,7 @@ impl Export {
 
 /// Writes the spaces that are not complete yet.
 fn export(
-    client: &Client,
+    origin: &Origin,
     folder: &Folder,
     manifest: &mut Manifest,
     out: &mut Output,
@@ -245,7 +249,7 @@ fn export(
             continue;
         };
         let mut space = space.clone();
-        let source = Source::open(client.clone(), space.space.clone(), at, space.last_key());
+        let source = Source::open(origin.clone(), space.space.clone(), at, space.last_key());
         let mut progress = |rows| bar.inc(rows);
         write_space(folder, &mut space, source, shape, &mut progress, &mut |space| {
             if let Some(held) = manifest.spaces.get_mut(place) {

@@ -15,4 +15,4 @@ mod source;
 
 pub(crate) use self::manifest::{Folder, Manifest};
 pub(crate) use self::part::{Bounds, Format, check_format, write_space};
-pub(crate) use self::source::Source;
+pub(crate) use self::source::{Origin, Source};

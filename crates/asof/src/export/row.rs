@@ -2,6 +2,7 @@
 
 use asof_api::body::EntryBody;
 use asof_api::{Hash, JSON};
+use asof_store::Entry;
 use bytes::Bytes;
 
 /// A key that holds a value.
@@ -43,6 +44,18 @@ impl Row {
             content_type: entry.content_type,
             hash: entry.hash,
             value,
+        })
+    }
+
+    /// The row of an entry as the store holds it; `None` where its value was not asked for.
+    pub(super) fn stored(entry: Entry) -> Option<Self> {
+        Some(Self {
+            key: entry.key.to_string(),
+            effective: entry.effective.as_micros(),
+            commit: entry.commit.as_u64(),
+            content_type: entry.content.content_type.as_str().to_owned(),
+            hash: Hash(*entry.content.hash.as_bytes()),
+            value: entry.value?,
         })
     }
 
