@@ -12,11 +12,14 @@ mod commit;
 mod console;
 mod data;
 mod edge;
+mod effect;
+mod export;
 mod http;
 mod import;
 mod machine;
 mod measure;
 mod outages;
+mod page;
 mod plot;
 mod point;
 mod recorder;
@@ -25,8 +28,9 @@ mod system;
 mod visible;
 
 use core::time::Duration;
+use std::ffi::OsStr;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -72,6 +76,8 @@ enum What {
     Commit,
     /// Import of a file of history.
     Import,
+    /// Export as Parquet beside `DuckDB`; needs --asof and a python3 that has `DuckDB`.
+    Export,
     /// The core of the edge: memory of an entry, time of a hit and of a verification.
     Cache,
     /// Hits of the edge beside nginx, Varnish and a bare hyper responder.
@@ -81,6 +87,8 @@ enum What {
     System,
     /// From an acknowledged write to an answer of another edge that shows it.
     Visible,
+    /// From an acknowledged cap to an answer of an edge under full load that obeys it.
+    Effect,
     /// Reads over HTTP beside `PostgreSQL` and a bare hyper responder; the cost of logs.
     Http,
     /// Serves the store in a folder until its input ends: what `http` asks.
@@ -158,15 +166,13 @@ fn reproduce() -> String {
         })
         .next()
         .unwrap_or_default();
-    // What else the figures depend on: how it was built, and what was imported.
-    let lto = std::env::var("CARGO_PROFILE_RELEASE_LTO")
-        .map(|lto| format!("CARGO_PROFILE_RELEASE_LTO={lto} "));
+    // What else the figures depend on: what was imported, and how it was built, which the folder of
+    // the program tells.
     let file = std::env::var_os("ASOF_OUTAGES").map_or("", |_| "ASOF_OUTAGES=FILE ");
-    format!(
-        "{}{file}cargo run --release -p asof-bench -- {}",
-        lto.unwrap_or_default(),
-        plain.join(" ")
-    )
+    let program = std::env::current_exe().unwrap_or_default();
+    let profile = program.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let profile = profile.unwrap_or("release");
+    format!("{file}cargo run --profile {profile} -p asof-bench -- {}", plain.join(" "))
 }
 
 fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
@@ -214,6 +220,44 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         cache::run(report, cache::Effort { rounds, entries, asked, map })?;
         tell(report, arguments, told)?;
     }
+    serving(report, arguments, told)?;
+    if all || matches!(arguments.what, What::Commit) {
+        let effort = commit::Effort {
+            rounds: if quick { 3 } else { 15 },
+            single: if quick { 20 } else { 100 },
+            each: if quick { 10 } else { 50 },
+        };
+        commit::run(report, effort)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Import) {
+        let plan = import::Plan {
+            rounds: if quick { 1 } else { 5 },
+            file: arguments.outages.as_deref(),
+            commits: if quick { 1_000 } else { 16_000 },
+            asof: arguments.asof.as_deref(),
+        };
+        import::run(report, &plan)?;
+        tell(report, arguments, told)?;
+    }
+    if all || matches!(arguments.what, What::Export) {
+        let (rows, rounds) = if quick { (50_000, 2) } else { (1_000_000, 5) };
+        export::run(report, arguments.asof.as_deref(), rows, rounds)?;
+        tell(report, arguments, told)?;
+    }
+    for figure in &report.figures {
+        note(arguments, &format!("{}: {}", figure.name, figure.value))?;
+    }
+    for skipped in &report.skipped {
+        note(arguments, &format!("skipped: {skipped}"))?;
+    }
+    Ok(())
+}
+
+/// What is asked of servers and of whole systems.
+fn serving(report: &mut Report, arguments: &Arguments, told: &mut usize) -> Result<()> {
+    let all = matches!(arguments.what, What::All);
+    let quick = arguments.quick;
     if all || matches!(arguments.what, What::Edge) {
         let effort = edge::Effort {
             rounds: if quick { 3 } else { 9 },
@@ -241,30 +285,9 @@ fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {
         visible::run(report, if quick { 20 } else { 300 })?;
         tell(report, arguments, told)?;
     }
-    if all || matches!(arguments.what, What::Commit) {
-        let effort = commit::Effort {
-            rounds: if quick { 3 } else { 15 },
-            single: if quick { 20 } else { 100 },
-            each: if quick { 10 } else { 50 },
-        };
-        commit::run(report, effort)?;
+    if all || matches!(arguments.what, What::Effect) {
+        effect::run(report, if quick { 5 } else { 100 })?;
         tell(report, arguments, told)?;
-    }
-    if all || matches!(arguments.what, What::Import) {
-        let plan = import::Plan {
-            rounds: if quick { 1 } else { 5 },
-            file: arguments.outages.as_deref(),
-            commits: if quick { 1_000 } else { 16_000 },
-            asof: arguments.asof.as_deref(),
-        };
-        import::run(report, &plan)?;
-        tell(report, arguments, told)?;
-    }
-    for figure in &report.figures {
-        note(arguments, &format!("{}: {}", figure.name, figure.value))?;
-    }
-    for skipped in &report.skipped {
-        note(arguments, &format!("skipped: {skipped}"))?;
     }
     Ok(())
 }
