@@ -7,7 +7,7 @@
 //! A request passes, in this order: the guard against foreign web pages, the bearer token and
 //! its role, the strict query, the limit of its body, its handler. Reads of a point run on the
 //! lane of their connection; everything that walks runs on the blocking pool. Browsers find the
-//! [`console`] beside the API. This crate decides nothing of
+//! console (`console`) beside the API. This crate decides nothing of
 //! time or history: that is the store's.
 
 mod access;
