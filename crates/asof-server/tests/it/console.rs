@@ -556,7 +556,7 @@ async fn what_was_erased_is_called_so_and_no_page_is_kept_for_ever_from_then_on(
     assert!(!gone.text().contains("&#34;a&#34;"), "{}", gone.text());
     let shown = "class=\"grow gone\">erased";
     assert!(service.page("/console/space?space=s").await.text().contains(shown));
-    let written = service.page("/console/commit?id=1").await;
+    let written = service.page("/console/commit?id=2").await;
     assert!(written.text().contains("<span class=\"gone\">erased</span>"), "{}", written.text());
     let space = service.page(&then("/console/space?space=s")).await.header("location").to_owned();
     assert_eq!(service.page(&space).await.header("cache-control"), "private, no-cache");
