@@ -344,7 +344,13 @@ mode = 'observe'
         assert "edge-1" in text and "GET shop /products/kettle" in text, text
         tree = browser.one("ul.tree").text
         assert "/v1/spaces/products/keys/kettle" in tree and "limits" in tree, tree
-        assert browser.all("svg.outcomes rect"), "outcomes are drawn"
+
+        def drawn():
+            browser.driver.get(f"{store.root}/console/edges")
+            return browser.all("svg.outcomes rect")
+
+        # A column is what came between two reports, of which there is one every ten seconds.
+        WebDriverWait(browser.driver, 60, 1).until(lambda _: drawn())
         shoot_all(browser, shots, "edges")
         browser.check_clean()
     finally:
