@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asof_cache::{Observed, Unstorable, always};
+use asof_listen::Soon;
 use asof_time::Validity;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use tokio::task::AbortHandle;
@@ -15,7 +16,6 @@ use tokio::task::AbortHandle;
 use super::figures::ServiceLabel;
 use super::moment::Choice;
 use super::root::{Root, encoded};
-use super::soon::Soon;
 use super::{Inner, canonical};
 use crate::body::Body;
 use crate::config::{Plan, ServiceName, Version};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use asof_api::body::{EdgeExplained, EdgeReport};
 
-use super::{Inner, stores};
+use super::Inner;
 use crate::config::Plan;
 
 /// How often stores are told.
@@ -57,21 +57,18 @@ pub(super) fn start(inner: &Arc<Inner>, plan: &Plan) {
 
 /// Tells every store; `None` once the edge is gone.
 fn tell(inner: &Weak<Inner>) -> Option<()> {
-    let (plan, report) = {
+    let (plan, report, followed) = {
         let inner = inner.upgrade()?;
-        (inner.plan.load_full(), inner.whole_report())
+        (inner.plan.load_full(), inner.whole_report(), inner.stores.all())
     };
     let plan = plan.as_ref().as_ref()?;
     // It may have been taken out of the configuration, and may come back.
     let Some(name) = &plan.report_as else {
         return Some(());
     };
-    for (store, settings) in &plan.stores {
-        let told = stores::client(settings).and_then(|(client, _)| {
-            client.report_edge(name.as_str(), &report).map_err(|error| error.to_string())
-        });
-        if let Err(error) = told {
-            tracing::debug!(%store, error, "the store was not told");
+    for (store, followed) in followed {
+        if let Err(error) = followed.client.report_edge(name.as_str(), &report) {
+            tracing::debug!(%store, %error, "the store was not told");
         }
     }
     Some(())
