@@ -55,7 +55,7 @@ use self::draw::Draw;
 use self::figures::Figures;
 use self::gauges::Gauges;
 use self::peers::Peers;
-use self::releases::Versions;
+use self::releases::{Kept, Versions};
 use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
@@ -91,6 +91,7 @@ pub(crate) struct Inner {
     /// Who is let in.
     gate: ArcSwap<Gate>,
     versions: Versions,
+    kept: Kept,
     /// What watches the versions of services.
     watching: Mutex<Vec<AbortHandle>>,
     metrics: Figures,
@@ -145,6 +146,7 @@ impl Caching {
             shadows: Arc::new(Semaphore::new(limits::SHADOWS_MAX)),
             gate: ArcSwap::default(),
             versions: Versions::default(),
+            kept: Kept::default(),
             watching: Mutex::default(),
             metrics: Figures::default(),
             told: tell::Told::default(),
@@ -198,7 +200,10 @@ impl Engine for Caching {
         }
         inner.meet(plan);
         inner.stores.follow(plan, &inner.cache, &inner.clock);
-        inner.plan.store(Arc::new(Some(Arc::clone(plan))));
+        let before = inner.plan.swap(Arc::new(Some(Arc::clone(plan))));
+        if before.as_ref().as_ref().is_some_and(|before| before.releases != plan.releases) {
+            inner.kept.forget();
+        }
         tell::start(inner, plan);
     }
 
