@@ -26,6 +26,8 @@ mod upstream;
 
 pub use body::{Body, BodyError};
 pub use caching::Caching;
+#[doc(hidden)]
+pub use caching::hearing;
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
 pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};

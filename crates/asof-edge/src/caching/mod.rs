@@ -15,6 +15,7 @@ mod execute;
 mod explain;
 mod figures;
 mod gauges;
+pub mod hearing;
 mod hold;
 mod ingress;
 mod memo;
