@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::admin;
 use crate::body::Body;
 use crate::config::{Plan, ServiceName};
-use crate::engine::{Answer, Call, Engine, Origin, Outcome};
+use crate::engine::{Again, Answer, Call, Engine, Origin, Outcome};
 use crate::headers;
 use crate::limits;
 use crate::problem::{Problem, ProblemKind};
@@ -96,8 +96,18 @@ pub(crate) async fn handle<E: Engine>(
     peer: Peer,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let live = shared.live();
     let mut entry = Entry::begin(shared.metrics.clone(), Arc::clone(&shared.clock), door, &request);
+    let asked = match door {
+        Door::Ingress => match shared.engine.again(&request, entry.began()) {
+            Again::Answered(service, answer) => {
+                entry.target(Target::Service(service));
+                return recorded(entry, answer, None);
+            }
+            Again::New(asked) => asked,
+        },
+        Door::Egress(_) | Door::Preview | Door::Admin | Door::Peer => None,
+    };
+    let live = shared.live();
     let refused = |problem: &Problem, outcome| Answer::problem(problem, outcome);
     let chunked = request.version() <= Version::HTTP_11
         && request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -112,8 +122,8 @@ pub(crate) async fn handle<E: Engine>(
     };
     let answer = match admit(&live.plan, door, peer, request) {
         Ok(call) => {
-            entry.target(&call.target);
-            shared.engine.call(call).await
+            entry.target(call.target.clone());
+            shared.engine.call(Call { asked, ..call }).await
         }
         Err(problem) => {
             if let Door::Egress(from) = door {
@@ -169,6 +179,7 @@ fn admit(
         depth,
         plan: Arc::clone(plan),
         request: request.map(|body| Body::client(body, limits::BODY_TIMEOUT)),
+        asked: None,
     })
 }
 

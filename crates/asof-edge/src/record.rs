@@ -66,8 +66,13 @@ impl Entry {
     }
 
     /// Says whom the request is for.
-    pub(crate) fn target(&mut self, target: &Target) {
-        self.target = Some(target.clone());
+    pub(crate) fn target(&mut self, target: Target) {
+        self.target = Some(target);
+    }
+
+    /// When its head was there.
+    pub(crate) fn began(&self) -> BootTime {
+        self.began
     }
 }
 
