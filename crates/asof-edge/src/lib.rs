@@ -25,11 +25,11 @@ mod target;
 mod upstream;
 
 pub use body::{Body, BodyError};
-pub use caching::Caching;
 #[doc(hidden)]
 pub use caching::hearing;
+pub use caching::{Asked, Caching};
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
-pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
+pub use engine::{Again, Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};
 pub use server::{Addresses, Edge, EdgeError, ReloadError, Reloader, check};
 pub use target::Target;

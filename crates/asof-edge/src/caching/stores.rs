@@ -8,14 +8,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use asof_api::body::SpaceBody;
+use asof_api::body::{FeedEvent, FeedMessage, SpaceBody};
 use asof_cache::{Begun, Cache, StoreId};
 use asof_client::{Client, HEARTBEATS_LATE_MAX, HttpTransport, Trust};
 use asof_env::{BootTime, Clock};
 use asof_time::{Epoch, Timestamp};
 use tokio::sync::watch;
 
-use super::hearing::{Heard, Hearing, TakeUp};
+use super::again::Repeats;
+use super::hearing::{ERASABLE, ERASED, Heard, Hearing, TakeUp};
 use crate::config::{self, Plan, Store, StoreName};
 use crate::limits;
 
@@ -35,7 +36,7 @@ const _: () = assert!(
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What is known of a store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct View {
     pub(crate) epoch: Epoch,
     pub(crate) through: Timestamp,
@@ -118,7 +119,13 @@ impl Stores {
 
     /// Follows the stores of `plan`, and no others. One whose settings changed is followed anew,
     /// under a number of its own: nothing made of the old one ever matches.
-    pub(crate) fn follow(&self, plan: &Plan, cache: &Arc<Cache>, clock: &Arc<dyn Clock>) {
+    pub(crate) fn follow(
+        &self,
+        plan: &Plan,
+        cache: &Arc<Cache>,
+        repeats: &Arc<Repeats>,
+        clock: &Arc<dyn Clock>,
+    ) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.window = plan.limits.window;
         known.followed.retain(|name, followed| plan.stores.get(name) == Some(&followed.settings));
@@ -140,6 +147,7 @@ impl Stores {
                 client,
                 store: Arc::downgrade(&followed),
                 cache: Arc::downgrade(cache),
+                repeats: Arc::clone(repeats),
                 all: Arc::downgrade(&self.known),
                 clock: Arc::clone(clock),
                 hearing: RefCell::new(Hearing::new(id)),
@@ -191,6 +199,7 @@ struct Follower {
     client: Client,
     store: Weak<Followed>,
     cache: Weak<Cache>,
+    repeats: Arc<Repeats>,
     all: Weak<Mutex<Known>>,
     clock: Arc<dyn Clock>,
     hearing: RefCell<Hearing>,
@@ -229,6 +238,7 @@ impl Follower {
         if begun == Begun::NewEpoch {
             tracing::warn!(store = %self.name, %epoch, "the store was restored: all of it is forgotten");
         }
+        self.repeats.moved();
         self.show(&store, heard);
         self.move_window(&cache);
         drop((store, cache));
@@ -243,6 +253,7 @@ impl Follower {
                 tracing::warn!(store = %self.name, epoch = %message.epoch.0, "the store was restored: its feed is taken up anew");
                 return Ok(());
             };
+            self.forget_repeats(&message);
             self.show(&store, heard);
             // Often enough for a window of minutes.
             if self.clock.boot().since(moved) >= HEARTBEAT {
@@ -263,6 +274,16 @@ impl Follower {
         }
     }
 
+    /// What an operator did may have taken away what answers were made of.
+    fn forget_repeats(&self, message: &FeedMessage) {
+        let FeedEvent::Control { control } = &message.event else { return };
+        match control.action.as_str() {
+            ERASED => self.repeats.clear(),
+            ERASABLE => self.repeats.moved(),
+            _ => {}
+        }
+    }
+
     fn move_window(&self, cache: &Cache) {
         let Some(all) = self.all.upgrade() else { return };
         let from = all.lock().unwrap_or_else(PoisonError::into_inner).rollback_from();
@@ -276,7 +297,9 @@ impl Follower {
     fn show(&self, store: &Followed, heard: Option<Heard>) {
         let Some(Heard { epoch, through, floor, cap }) = heard else { return };
         let view = View { epoch, through, floor, cap, heard: self.clock.boot() };
+        let mut moved = false;
         store.view.send_modify(|known| {
+            moved = known.is_none_or(|known| View { heard: view.heard, ..known } != view);
             let back = known.is_some_and(|known| {
                 known.epoch == view.epoch && view.through < known.through
             });
@@ -286,6 +309,9 @@ impl Follower {
                 *known = Some(view);
             }
         });
+        if moved {
+            self.repeats.moved();
+        }
     }
 }
 
