@@ -9,9 +9,10 @@ use asof_env::Clock as _;
 use asof_env::storage::{DiskFile as _, OsFile, WhenMissing};
 use asof_env::testing::{ManualClock, SeededRandom, SimDisk};
 use asof_store::{
-    Actor, AsOf, ClearCap, CommitRequest, Confirm, Conflicts, DryRun, Effective, Erase, Erased,
-    ErrorKind, Key, Known, Op, Operator, Options, Precondition, Receipt, ReleaseRequest, Retention,
-    Revert, RevertTarget, ScanRange, SetCap, SpaceName, Store, StoreTime, Value, WithValues, Write,
+    Actor, AsOf, Backfill, ClearCap, CommitRequest, Confirm, Conflicts, DryRun, Effective, Erase,
+    Erased, ErrorKind, IdempotencyKey, Key, Known, Op, Operator, Options, Precondition, Receipt,
+    ReleaseRequest, Retention, Revert, RevertTarget, ScanRange, SetCap, SpaceName, SpaceState,
+    Store, StoreTime, Value, WithValues, Write,
 };
 use asof_time::{Epoch, Sequence, Timestamp, Validity};
 
@@ -93,13 +94,19 @@ pub(crate) struct Weather {
 }
 
 impl Source {
-    pub(crate) fn new(start: Timestamp, number: u64, spaces: Vec<usize>) -> Self {
+    /// A store at `start` in which the spaces are, but for one that is made later, if any is.
+    pub(crate) fn new(
+        start: Timestamp,
+        number: u64,
+        spaces: Vec<usize>,
+        later: Option<usize>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(start));
         // Each store has epochs of its own.
         clock.advance_boot(Duration::from_micros(number + 1));
         let disk = Arc::new(SimDisk::new());
         let store = Store::open_file(disk.clone(), options(&clock)).expect("a new store");
-        for number in &spaces {
+        for number in spaces.iter().filter(|number| Some(**number) != later) {
             store.create_space(&space(*number), actor()).expect("a new space");
         }
         store.tick().expect("it is open");
@@ -198,6 +205,8 @@ impl Source {
             43..=45 if weather.erases => self.erase(seed, &mut said),
             36 => self.retain(seed, &mut said),
             37 => self.crash(seed, &mut said),
+            46 => self.lose_power_in_a_commit(seed, &mut said),
+            47..=49 => self.import(seed, &mut said),
             38 => {
                 let back = Duration::from_millis(seed.below(2_000));
                 self.clock.set_wall(self.clock.wall().saturating_sub(back));
@@ -248,13 +257,22 @@ impl Source {
                 writes.push((*space, key, value));
             }
         }
+        self.numbers += 1;
+        let idempotency = IdempotencyKey::new(self.numbers.to_string()).expect("a short text");
         let request = CommitRequest {
             effective,
+            idempotency: Some(idempotency),
             writes: writes.iter().map(|(s, k, value)| write(*s, *k, *value)).collect(),
             author: "sim".into(),
             ..CommitRequest::default()
         };
-        match self.store().commit(request) {
+        let mut outcome = self.store().commit(request.clone());
+        if self.disk.is_down() {
+            // Its writer does not know what became of it, and asks again.
+            self.restart(seed);
+            outcome = self.store().commit(request);
+        }
+        match outcome {
             Ok(receipt) => {
                 let _ = write!(said, "{writes:?} at {}", receipt.effective.as_micros());
                 self.note(receipt, &writes);
@@ -386,10 +404,72 @@ impl Source {
 
     /// The power fails; what the disk kept is opened.
     fn crash(&mut self, seed: &Seed, said: &mut String) {
+        self.restart(seed);
+        said.push_str("the power fails");
+    }
+
+    fn restart(&mut self, seed: &Seed) {
         let image = Arc::new(self.disk.after_crash(seed.below(1 << 32)));
         self.disk.lose_power_at(self.disk.operations());
         self.open(image);
-        said.push_str("the power fails");
+    }
+
+    /// The power fails at some operation of a commit, or just after it.
+    fn lose_power_in_a_commit(&mut self, seed: &Seed, said: &mut String) {
+        self.disk.lose_power_at(self.disk.operations() + seed.below(8));
+        self.commit(seed, Effective::Now, said);
+        self.restart(seed);
+        said.push_str(", and the power fails in it");
+    }
+
+    /// A space is imported: made, filled with its past, taken live.
+    fn import(&mut self, seed: &Seed, said: &mut String) {
+        let known = self.store().spaces();
+        let found = |number: &usize| known.iter().find(|info| info.name == space(*number));
+        let is_live = |number: &&usize| {
+            found(number).is_some_and(|info| matches!(info.state, SpaceState::Live { .. }))
+        };
+        let Some(number) = self.spaces.iter().find(|number| !is_live(number)).copied() else {
+            return;
+        };
+        let name = space(number);
+        let Some(info) = found(&number) else {
+            self.store().create_importing_space(&name, actor()).expect("there is none yet");
+            let _ = write!(said, "{number} is imported");
+            return;
+        };
+        if seed.once_in(3) {
+            let live = self.store().go_live(&name, actor());
+            let _ = write!(said, "{number} goes live: {}", live.is_ok());
+            return;
+        }
+        let last = match &info.state {
+            SpaceState::Importing(last) => last.last_at,
+            SpaceState::Live { .. } => return,
+        };
+        let at = last.map_or(Timestamp::MIN, |last| last.saturating_add(Duration::from_micros(1)));
+        let at = at.saturating_add(Duration::from_millis(seed.below(1_000)));
+        if at > self.time().closed.min(self.clock.wall()) {
+            return;
+        }
+        self.numbers += 1;
+        let (key, value) = (seed.below(KEYS), seed.below(2));
+        let backfill = Backfill {
+            source_id: self.numbers.to_string(),
+            at,
+            author: String::new(),
+            message: String::new(),
+            writes: vec![(key_of(key), write(number, key, Some(value)).op)],
+        };
+        if self.store().import(&name, vec![backfill]).is_ok() {
+            let (id, at) = self
+                .store()
+                .source(&name, &self.numbers.to_string())
+                .expect("readable")
+                .expect("it was imported");
+            self.timeline.write((at, id), number, key, Some(value));
+            let _ = write!(said, "{number}/{key}={value} was so from {}", at.as_micros());
+        }
     }
 
     fn open(&mut self, disk: Arc<SimDisk>) {
