@@ -40,6 +40,8 @@ pub use access::{Access, new_secret, token_hash};
 pub use app::{Settings, Transport};
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, Limits, Log, LogFormat, StoreConfig, Tls};
+#[doc(hidden)]
+pub use handler::feed::{Place, messages};
 pub use listen::{ServeError, Server, serve};
 pub use router::{Router, router};
 pub use span::Span;

@@ -21,9 +21,23 @@ pub struct EdgeReport {
     pub peers: Vec<EdgePeer>,
     /// What it holds.
     pub cache: EdgeCache,
+    /// Where it reads which release of a service is in force; absent where none are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releases: Option<EdgeReleases>,
     /// How the answers that were asked about last are made up, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explained: Vec<EdgeExplained>,
+}
+
+/// Where an edge reads releases.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeReleases {
+    /// The store.
+    pub store: String,
+    /// The space.
+    pub space: String,
+    /// Whether they were read, and what keeps all that depends on them from being stored.
+    pub standing: String,
 }
 
 /// A route of an edge.

@@ -24,8 +24,8 @@ pub use control::{
     TokenSecretBody,
 };
 pub use edge::{
-    EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody, EdgeListBody, EdgePeer, EdgeReport,
-    EdgeRoute, EdgeStore,
+    EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody, EdgeListBody, EdgePeer, EdgeReleases,
+    EdgeReport, EdgeRoute, EdgeStore,
 };
 pub use erase::{EraseOutcome, EraseRequest, ErasureBody, ErasureListBody};
 pub use feed::{FeedEvent, FeedMessage};
