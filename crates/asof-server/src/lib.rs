@@ -16,6 +16,7 @@ mod answering;
 mod app;
 mod body;
 mod config;
+mod confirmed;
 mod connection;
 mod console;
 mod convert;

@@ -127,6 +127,9 @@ pub(crate) const EDGE_REPORT_BYTES_MAX: usize = 256 << 10;
 /// Routes of it.
 pub(crate) const EDGE_ROUTES_MAX: usize = 256;
 
+/// Releases of services that it reads.
+pub(crate) const EDGE_RELEASES_MAX: usize = 256;
+
 /// Bytes of its name.
 pub(crate) const EDGE_NAME_BYTES_MAX: usize = 128;
 

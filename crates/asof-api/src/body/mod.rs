@@ -24,8 +24,8 @@ pub use control::{
     TokenSecretBody,
 };
 pub use edge::{
-    EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody, EdgeListBody, EdgePeer, EdgeReport,
-    EdgeRoute, EdgeStore,
+    CapEdgeBody, CapReleaseBody, CapUpstreams, EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody,
+    EdgeListBody, EdgePeer, EdgeRelease, EdgeReport, EdgeRoute, EdgeStore, release_version,
 };
 pub use erase::{EraseOutcome, EraseRequest, ErasureBody, ErasureListBody};
 pub use feed::{FeedEvent, FeedMessage};

@@ -8,6 +8,7 @@ pub(crate) mod cancel;
 pub(crate) mod cap;
 pub(crate) mod commit;
 pub(crate) mod completions;
+mod confirmed;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
