@@ -150,8 +150,8 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`Unstorable::Disowned`] if results were dropped since then: it may be made of them;
     /// [`Unstorable::OtherEpoch`] if something that it was made of is not to be used any more;
+    /// [`Unstorable::Disowned`] if results were dropped since then: it may be made of them;
     /// [`Unstorable::Contradiction`] if the cache holds another answer for a moment of it.
     pub fn insert(&self, call: &Arc<Call>, fact: Fact, since: Since) -> Result<Fact, Unstorable> {
         let key = call.key();
@@ -159,12 +159,12 @@ impl Cache {
         let at = fact.validity.from();
         // Both are held while inserting: whoever drops something does so afterwards.
         let _dropping = self.dropping.read().unwrap_or_else(PoisonError::into_inner);
-        if self.since() != since && self.rules.hold(Rule::DropsReachWhatRuns) {
-            return Err(Unstorable::Disowned);
-        }
         let index = self.index();
         if fact.is_retired(&index) {
             return Err(Unstorable::OtherEpoch);
+        }
+        if self.since() != since && self.rules.hold(Rule::DropsReachWhatRuns) {
+            return Err(Unstorable::Disowned);
         }
         let _stripe = self.stripe(key);
         let agree = self.rules.hold(Rule::OverlapsAgree);

@@ -100,8 +100,6 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most threads that speak with clients and services. More cores than this do not make it faster.
 pub(crate) const LANES_MAX: usize = 64;
 
-/// Bytes of an answer whose head and body are joined before they are sent.
-pub(crate) const JOINED_BYTES_MAX: usize = 8 << 10;
 /// How long a connection may be without a new request.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// How long a TLS handshake may take.

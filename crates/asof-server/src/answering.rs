@@ -1,10 +1,9 @@
-//! An answer that is there already, as most are, or one that is still being made.
+//! An answer that is there already, as most are, or one that is still being made; and how much of it
+//! was asked for.
 
 use core::convert::Infallible;
-use core::fmt;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 
+use asof_listen::Soon;
 use http::{Method, Response, StatusCode, header};
 use hyper::body::Body as _;
 
@@ -12,45 +11,7 @@ use crate::body::Body;
 
 /// The answer to one request, once it is there. Making it never fails: what goes wrong is an
 /// answer as well.
-pub(crate) struct Answering(State);
-
-enum State {
-    /// `None` once it was taken.
-    Now(Option<Response<Body>>),
-    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
-}
-
-impl Answering {
-    pub(crate) fn now(response: Response<Body>) -> Self {
-        Self(State::Now(Some(response)))
-    }
-
-    pub(crate) fn later(made: impl Future<Output = Response<Body>> + Send + 'static) -> Self {
-        Self(State::Later(Box::pin(made)))
-    }
-}
-
-impl fmt::Debug for Answering {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            State::Now(_) => "Answering::Now",
-            State::Later(_) => "Answering::Later",
-        })
-    }
-}
-
-impl Future for Answering {
-    type Output = Result<Response<Body>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.get_mut().0 {
-            State::Now(response) => {
-                Poll::Ready(Ok(response.take().expect("an answer is taken once")))
-            }
-            State::Later(made) => made.as_mut().poll(context).map(Ok),
-        }
-    }
-}
+pub(crate) type Answering = Soon<'static, Result<Response<Body>, Infallible>>;
 
 /// How much of an answer was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

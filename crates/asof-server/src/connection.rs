@@ -4,6 +4,7 @@ use core::pin::pin;
 use core::time::Duration;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use asof_listen::{Alarms, Stream};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,12 +16,10 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::alarms::Alarms;
 use crate::app::App;
 use crate::config::Limits;
 use crate::limits;
 use crate::router::Router;
-use crate::stream::Stream;
 
 /// What speaks with clients: all connections share it.
 #[derive(Clone, Debug)]

@@ -56,7 +56,7 @@ pub(crate) fn dispatch(
         && let Some(response) = at_once(app, route, &parts, &body, began)
     {
         reply::keep(parts.headers);
-        return Answering::now(form.of(response));
+        return Answering::now(Ok(form.of(response)));
     }
     let app = app.clone();
     Answering::later(async move {
@@ -65,7 +65,7 @@ pub(crate) fn dispatch(
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        form.of(tell(&app, route, &parts, &caller, began, answer))
+        Ok(form.of(tell(&app, route, &parts, &caller, began, answer)))
     })
 }
 

@@ -14,11 +14,7 @@ use crate::refusal::Refusal;
 
 /// Refuses what a foreign page could have sent.
 pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
-    let host = parts.uri.authority().map(http::uri::Authority::as_str).or_else(|| {
-        let host = parts.headers.get(header::HOST)?;
-        // One that is not text is not this machine's.
-        Some(host.to_str().unwrap_or("?"))
-    });
+    let host = host(parts);
     if let Some(host) = host
         && !is_this_machine(host)
     {
@@ -42,6 +38,14 @@ pub(crate) fn check(parts: &Parts) -> Result<(), Refusal> {
     } else {
         Err(Refusal::forbidden("without tokens a web page of another origin may change nothing"))
     }
+}
+
+/// The authority that a request asks for. One that is not text is nobody's.
+pub(crate) fn host(parts: &Parts) -> Option<&str> {
+    parts.uri.authority().map(http::uri::Authority::as_str).or_else(|| {
+        let host = parts.headers.get(header::HOST)?;
+        Some(host.to_str().unwrap_or("?"))
+    })
 }
 
 /// Names of loopback, below its own (RFC 6761).

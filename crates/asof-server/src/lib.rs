@@ -11,7 +11,6 @@
 //! time or history: that is the store's.
 
 mod access;
-mod alarms;
 mod answering;
 mod app;
 mod body;
@@ -36,7 +35,6 @@ mod reply;
 mod router;
 mod sight;
 mod span;
-mod stream;
 mod tls;
 
 pub use access::{Access, new_secret, token_hash};

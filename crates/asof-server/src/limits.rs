@@ -83,10 +83,6 @@ pub(crate) const DRAIN_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Bytes of a request head.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 << 10;
 
-/// Largest answer that is put together before it is written, in bytes: each connection keeps a
-/// buffer of that size.
-pub(crate) const JOINED_BYTES_MAX: usize = 8 << 10;
-
 /// Requests at once on one HTTP/2 connection.
 pub(crate) const STREAMS_MAX: u32 = 256;
 

@@ -69,14 +69,14 @@ impl Router {
             if let Some(page) = console::find(&parts) {
                 return console::answer(&self.app, page, parts, body);
             }
-            return Answering::now(self.unrouted(ErrorName::NoSuchRoute, &parts));
+            return Answering::now(Ok(self.unrouted(ErrorName::NoSuchRoute, &parts)));
         };
         let form = Form::asked_by(&parts.method);
         let method = if form == Form::Head { &Method::GET } else { &parts.method };
         let Some(route) = found.value.iter().find(|route| is(route.method, method)) else {
             let mut response = self.unrouted(ErrorName::MethodNotAllowed, &parts);
             response.headers_mut().insert(header::ALLOW, allowed(found.value));
-            return Answering::now(response);
+            return Answering::now(Ok(response));
         };
         dispatch(&self.app, route, parts, body, form)
     }

@@ -18,6 +18,7 @@ use asof_time::{Epoch, Timestamp};
 
 use crate::codec::{Decoder, Encoder};
 use crate::engine::{Batch, Direction, Snapshot};
+use crate::state::scan;
 use crate::store::BackupSummary;
 use crate::{Error, ErrorKind, Result};
 
@@ -36,19 +37,16 @@ pub(crate) fn write(
     progress: &mut dyn FnMut(u64),
 ) -> Result<BackupSummary> {
     let mut out = Frames::begin(sink, epoch, closed).map_err(|error| sink_failed(&error))?;
-    let mut outcome = Ok(());
     let mut rows = 0_u64;
     let all = (Bound::Unbounded, Bound::Unbounded);
-    snapshot.scan(all, Direction::Forward, &mut |key, value| {
+    scan(snapshot, all, Direction::Forward, |key, value| {
         rows += 1;
-        outcome = out.row(key, value).map(|frame_ended| {
-            if frame_ended {
-                progress(out.bytes);
-            }
-        });
-        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if out.row(key, value).map_err(|error| sink_failed(&error))? {
+            progress(out.bytes);
+        }
+        Ok(ControlFlow::Continue(()))
     })?;
-    outcome.and_then(|()| out.end(rows)).map_err(|error| sink_failed(&error))?;
+    out.end(rows).map_err(|error| sink_failed(&error))?;
     progress(out.bytes);
     Ok(BackupSummary { epoch, closed, rows, bytes: out.bytes })
 }

@@ -9,6 +9,7 @@ use asof_time::{Epoch, Sequence, Timestamp};
 use crate::codec::{keys, rows};
 use crate::engine::Direction;
 use crate::publish::Scene;
+use crate::state::scan;
 use crate::view::check_limit;
 use crate::view::log::{self, Backfilled, Filter};
 use crate::{Commit, ControlRecord, Error, ErrorKind, Result, SpaceName};
@@ -169,18 +170,10 @@ pub(crate) fn control_records(
 ) -> Result<Vec<ControlRecord>> {
     let (start, end) = (keys::control(after), [keys::CONTROL + 1]);
     let range = (Bound::Excluded(start.as_slice()), Bound::Excluded(end.as_slice()));
-    let (mut records, mut outcome) = (Vec::new(), Ok(()));
-    scene.rows.scan(range, Direction::Forward, &mut |key, row| {
-        match rows::decode_control(key, row) {
-            Ok(record) => records.push(record),
-            Err(error) => outcome = Err(error),
-        }
-        if outcome.is_ok() && records.len() < limit {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+    let mut records = Vec::new();
+    scan(scene.rows.as_ref(), range, Direction::Forward, |key, row| {
+        records.push(rows::decode_control(key, row)?);
+        Ok(if records.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
-    outcome?;
     Ok(records)
 }

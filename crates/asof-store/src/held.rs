@@ -9,6 +9,7 @@ use crate::codec::rows::{SpaceRecord, VersionValue};
 use crate::engine::Direction;
 use crate::publish::Scene;
 use crate::readable::Readable;
+use crate::state::scan;
 use crate::{Pin, Result, Retention, SpaceState};
 
 /// The live pins by name, each with the bytes of values that would be dropped now if no pin held
@@ -57,15 +58,9 @@ fn count(
 ) -> Result<()> {
     let (start, end) = (keys::versions_from(space, ""), keys::versions_end(space));
     let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
-    let (mut key, mut newer, mut outcome) = (Vec::new(), None, Ok(()));
-    scene.rows.scan(range, Direction::Forward, &mut |row, value| {
-        let version = match VersionRow::parse(row) {
-            Ok(version) => version,
-            Err(error) => {
-                outcome = Err(error);
-                return ControlFlow::Break(());
-            }
-        };
+    let (mut key, mut newer) = (Vec::new(), None);
+    scan(scene.rows.as_ref(), range, Direction::Forward, |row, value| {
+        let version = VersionRow::parse(row)?;
         if key != version.escaped {
             key = version.escaped.to_vec();
             newer = None;
@@ -73,18 +68,15 @@ fn count(
         let until = newer.replace(version.effective);
         // The moments before its end need it: it is the last of them that lets go of it last.
         let Some(until) = until.filter(|_| !unpinned.reads(version.effective, until)) else {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         };
         let before_end = moments.partition_point(|moment| *moment < until);
         let Some(place) = before_end.checked_sub(1).and_then(|last| held.get_mut(last)) else {
-            return ControlFlow::Continue(());
+            return Ok(ControlFlow::Continue(()));
         };
-        match VersionValue::decode(value) {
-            Ok(VersionValue::Put { bytes, .. }) => *place += bytes.len() as u64,
-            Ok(VersionValue::Deleted | VersionValue::Erased { .. }) => {}
-            Err(error) => outcome = Err(error),
+        if let VersionValue::Put { bytes, .. } = VersionValue::decode(value)? {
+            *place += bytes.len() as u64;
         }
-        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    outcome
+        Ok(ControlFlow::Continue(()))
+    })
 }

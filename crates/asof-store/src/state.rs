@@ -14,7 +14,7 @@ use crate::codec::LAYOUT_VERSION;
 use crate::codec::keys::{self, SpaceId};
 use crate::codec::releases;
 use crate::codec::rows::{self, ErasureRecord, Identity, SpaceRecord};
-use crate::engine::{Direction, Snapshot};
+use crate::engine::{Direction, KeyRange, Snapshot};
 use crate::{
     BadCommit, Cap, Error, ErrorKind, Pin, Release, Result, SpaceInfo, SpaceName, SpaceState,
     StoreTime, Token,
@@ -225,17 +225,32 @@ pub(crate) fn get(snapshot: &dyn Snapshot, key: &[u8]) -> Result<Option<Vec<u8>>
     Ok(found)
 }
 
+/// Visits rows as a snapshot's own scan does, by what may fail: the first error ends the walk.
+pub(crate) fn scan(
+    snapshot: &dyn Snapshot,
+    range: KeyRange<'_>,
+    direction: Direction,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let mut outcome = Ok(());
+    snapshot.scan(range, direction, &mut |key, value| match visit(key, value) {
+        Ok(flow) => flow,
+        Err(error) => {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome
+}
+
 /// Looks at one row, key and value; an error ends the walk.
 pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<()> + 'a;
 
 /// Visits all rows of a kind.
 pub(crate) fn each(snapshot: &dyn Snapshot, tag: u8, visit: &mut Visit<'_>) -> Result<()> {
-    let mut outcome = Ok(());
-    snapshot.scan(kind(&[tag], &[tag + 1]), Direction::Forward, &mut |key, value| {
-        outcome = visit(key, value);
-        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    outcome
+    scan(snapshot, kind(&[tag], &[tag + 1]), Direction::Forward, |key, value| {
+        visit(key, value).map(ControlFlow::Continue)
+    })
 }
 
 /// The last row of a kind.
@@ -248,7 +263,7 @@ fn last(snapshot: &dyn Snapshot, tag: u8) -> Result<Option<(Vec<u8>, Vec<u8>)>> 
     Ok(found)
 }
 
-fn kind<'a>(tag: &'a [u8; 1], after: &'a [u8; 1]) -> crate::engine::KeyRange<'a> {
+fn kind<'a>(tag: &'a [u8; 1], after: &'a [u8; 1]) -> KeyRange<'a> {
     (Bound::Included(tag.as_slice()), Bound::Excluded(after.as_slice()))
 }
 

@@ -8,6 +8,7 @@ use crate::codec::keys::{self, VersionRow};
 use crate::codec::rows::VersionValue;
 use crate::engine::Direction;
 use crate::publish::Scene;
+use crate::state::scan;
 use crate::{Result, SpaceName, SpaceUsage};
 
 pub(crate) fn usage(scene: &Scene, latest: Timestamp, space: &SpaceName) -> Result<SpaceUsage> {
@@ -15,12 +16,9 @@ pub(crate) fn usage(scene: &Scene, latest: Timestamp, space: &SpaceName) -> Resu
     let (start, end) = (keys::versions_from(space, ""), keys::versions_end(space));
     let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
     let mut count = Count { latest, usage: SpaceUsage::default(), key: Vec::new(), decided: false };
-    let mut outcome = Ok(());
-    scene.rows.scan(range, Direction::Forward, &mut |row, value| {
-        outcome = count.version(row, value);
-        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    scan(scene.rows.as_ref(), range, Direction::Forward, |row, value| {
+        count.version(row, value).map(ControlFlow::Continue)
     })?;
-    outcome?;
     Ok(count.usage)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use asof_api::headers as wire;
 use asof_cache::{self as cache, Bypass, Outcome, Unstorable};
+use asof_listen::Soon;
 use asof_time::Validity;
 use bytes::Bytes;
 use http::request::Parts;
@@ -18,7 +19,6 @@ use super::root::{Gathered, Root, States};
 use super::routes::Known;
 use super::serve::Served;
 use super::session::{self, Transport};
-use super::soon::Soon;
 use super::{Inner, canonical, preview, reply, service};
 use crate::body::Body;
 use crate::config::{Mode, ServiceName};

@@ -30,7 +30,6 @@ mod root;
 mod routes;
 mod serve;
 mod session;
-mod soon;
 mod stores;
 mod tell;
 mod trust;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use asof_api::{SessionToken, headers as wire};
+use asof_listen::Soon;
 use asof_time::{Epoch, Timestamp};
 use http::{HeaderMap, HeaderName};
 
 use super::Inner;
 use super::routes::Known;
-use super::soon::Soon;
 use super::stores::{LOST_AFTER, View};
 use crate::config::{AsOf, OnLoss, Plan, StateName, StoreName};
 use crate::limits;

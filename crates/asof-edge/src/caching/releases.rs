@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use asof_api::body::{EdgeRelease, release_version};
 use asof_cache::{Observed, Unstorable, always};
+use asof_listen::Soon;
 use asof_time::Validity;
 use http::{HeaderMap, HeaderName, Request, StatusCode};
 use tokio::task::AbortHandle;
@@ -16,7 +17,6 @@ use tokio::task::AbortHandle;
 use super::figures::ServiceLabel;
 use super::moment::Choice;
 use super::root::{Root, encoded};
-use super::soon::Soon;
 use super::{Inner, canonical};
 use crate::body::Body;
 use crate::config::{Plan, ServiceName, Version};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use asof_api::SessionToken;
 use asof_env::Random;
+use asof_listen::Soon;
 use asof_time::{Epoch, Timestamp, Validity};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -13,7 +14,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use super::auth::Identity;
 use super::moment::{Choice, Instead, Sight, declared};
 use super::routes::{Known, Routes};
-use super::soon::Soon;
 use super::{Inner, canonical};
 use crate::config::{Plan, State, StateName, StateSource, StoreName};
 use crate::limits;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use asof_cache::{Action, Bypass, Call, Content, Execute, Fact, Line, Outcome, Serve, Unstorable};
+use asof_listen::Soon;
 use http::Response;
 
 use super::Inner;
 use super::root::Root;
 use super::routes::Known;
-use super::soon::Soon;
 use super::trust::Treatment;
 use super::warm::{Full, Place};
 use crate::body::Body;

@@ -60,6 +60,7 @@ impl View {
 #[derive(Debug)]
 pub(crate) struct Followed {
     pub(crate) id: StoreId,
+    pub(crate) client: Client,
     pub(crate) view: watch::Sender<Option<View>>,
     pub(crate) authorization: Option<http::HeaderValue>,
     /// What a preview says to be let in.
@@ -100,6 +101,12 @@ impl Stores {
         known.followed.get(name).map(Arc::clone)
     }
 
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<(StoreName, Arc<Followed>)> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.followed.iter().map(|(name, store)| (name.clone(), Arc::clone(store))).collect()
+    }
+
     /// The name of the store that is followed under this number.
     pub(crate) fn name(&self, id: StoreId) -> Option<StoreName> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +117,7 @@ impl Stores {
     /// Whether the token of a store, if it has one, can be used.
     pub(crate) fn check(store: &Store) -> Result<(), String> {
         client(store)?;
-        store.preview_token_file.as_deref().map(bearer).transpose().map(drop)
+        preview(store).map(drop)
     }
 
     /// Follows the stores of `plan`, and no others. One whose settings changed is followed anew,
@@ -124,14 +131,14 @@ impl Stores {
                 continue;
             }
             let Ok((client, authorization)) = client(store) else { continue };
-            let preview = store.preview_token_file.as_deref().map(bearer).transpose();
-            let Ok(preview) = preview.map(|own| own.or_else(|| authorization.clone())) else {
-                continue;
-            };
+            let Ok(preview) = preview(store) else { continue };
+            let preview = preview.or_else(|| authorization.clone());
             let id = StoreId(known.next);
             known.next = known.next.wrapping_add(1);
             let (view, settings) = (watch::Sender::new(None), store.clone());
-            let followed = Arc::new(Followed { id, view, authorization, preview, settings });
+            let followed =
+                Followed { id, client: client.clone(), view, authorization, preview, settings };
+            let followed = Arc::new(followed);
             let follower = Follower {
                 name: name.clone(),
                 client,
@@ -151,27 +158,35 @@ impl Stores {
 }
 
 /// A client of the store, and what it says to be let in.
-pub(super) fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> {
+fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> {
     let base = format!("http://{}", store.url.authority());
     let transport = HttpTransport::new(&base, &Trust::System).map_err(|error| error.to_string())?;
     let client = Client::new(Arc::new(transport)).with_author("asof edge");
     let Some(path) = &store.token_file else { return Ok((client, None)) };
-    let client = client.with_token(token(path)?.trim());
+    let token = token(path)?;
+    let client = client.with_token(&token);
     let client = client.map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok((client, Some(bearer(path)?)))
+    Ok((client, Some(bearer(path, &token)?)))
 }
 
 fn token(path: &Path) -> Result<String, String> {
     let text = config::read_bounded(path, limits::TOKEN_BYTES_MAX);
-    text.map_err(|error| format!("{}: {error}", path.display()))
+    let text = text.map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text.trim().to_owned())
 }
 
-/// The header that says the token in a file.
-fn bearer(path: &Path) -> Result<http::HeaderValue, String> {
-    let value = http::HeaderValue::try_from(format!("Bearer {}", token(path)?.trim()));
+/// The header that says a token, which is out of the file at `path`.
+fn bearer(path: &Path, token: &str) -> Result<http::HeaderValue, String> {
+    let value = http::HeaderValue::try_from(format!("Bearer {token}"));
     let mut value = value.map_err(|error| format!("{}: {error}", path.display()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// What a preview says to be let in, where that is something else.
+fn preview(store: &Store) -> Result<Option<http::HeaderValue>, String> {
+    let path = store.preview_token_file.as_deref();
+    path.map(|path| bearer(path, &token(path)?)).transpose()
 }
 
 /// Follows one store on a thread of its own, for as long as the store is configured.
@@ -379,8 +394,10 @@ mod tests {
                     upstreams = ['http://127.0.0.1:1']\n[stores.s]\nurl = 'http://127.0.0.1:1'\n";
         let plan = Plan::from_toml(text, std::path::Path::new(".")).unwrap();
         let settings = plan.stores.into_values().next().unwrap();
+        let (client, authorization) = client(&settings).unwrap();
         let view = watch::Sender::new(Some(view));
-        Arc::new(Followed { id: StoreId(0), view, authorization: None, preview: None, settings })
+        let id = StoreId(0);
+        Arc::new(Followed { id, client, view, authorization, preview: None, settings })
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 use asof_api::body::{EdgeExplained, EdgeReport};
 use asof_time::Timestamp;
 
-use super::{Inner, stores};
+use super::Inner;
 use crate::config::Plan;
 
 /// How often stores are told.
@@ -70,21 +70,18 @@ type Caps = BTreeMap<String, Option<Timestamp>>;
 
 /// Tells every store; the caps that the edge went by just before, and `None` once it is gone.
 fn tell(inner: &Weak<Inner>) -> Option<Caps> {
-    let (plan, caps, report) = {
+    let (plan, caps, report, followed) = {
         let inner = inner.upgrade()?;
-        (inner.plan.load_full(), inner.caps(), inner.whole_report())
+        (inner.plan.load_full(), inner.caps(), inner.whole_report(), inner.stores.all())
     };
     let plan = plan.as_ref().as_ref()?;
     // It may have been taken out of the configuration, and may come back.
     let Some(name) = &plan.report_as else {
         return Some(caps);
     };
-    for (store, settings) in &plan.stores {
-        let told = stores::client(settings).and_then(|(client, _)| {
-            client.report_edge(name.as_str(), &report).map_err(|error| error.to_string())
-        });
-        if let Err(error) = told {
-            tracing::debug!(%store, error, "the store was not told");
+    for (store, followed) in followed {
+        if let Err(error) = followed.client.report_edge(name.as_str(), &report) {
+            tracing::debug!(%store, %error, "the store was not told");
         }
     }
     Some(caps)

@@ -1,8 +1,6 @@
 //! Sockets: accepting, bounding, and ending connections.
 
-mod alarms;
 pub(crate) mod lanes;
-mod stream;
 pub(crate) mod tls;
 
 use core::convert::Infallible;
@@ -13,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use asof_listen::{Alarms, Stream};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -24,9 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use self::alarms::Alarms;
 use self::lanes::Lanes;
-use self::stream::Stream;
 use self::tls::Acceptor;
 use crate::door::{self, Door, Peer};
 use crate::engine::Engine;
@@ -178,7 +175,7 @@ impl<E: Engine> Connection<E> {
         });
         let builder = self.builder();
         // A client that takes nothing of its answer must not hold its place for ever.
-        let stream = TokioIo::new(Stream::new(stream));
+        let stream = TokioIo::new(Stream::new(stream, limits::WRITE_TIMEOUT));
         let mut connection = pin!(builder.serve_connection_with_upgrades(stream, service));
         let mut stopping = self.stopping.clone();
         let (mut seen, mut quiet) = (0, Duration::ZERO);

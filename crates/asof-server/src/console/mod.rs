@@ -90,7 +90,7 @@ pub(crate) fn answer(app: &App, path: &'static Address, parts: Parts, body: Body
         secure(response.headers_mut());
         let took = app.settings.clock.boot().since(began);
         app.metrics.console(response.status().as_u16(), took);
-        form.of(response)
+        Ok(form.of(response))
     })
 }
 

@@ -6,6 +6,7 @@
 use http::header;
 use http::request::Parts;
 
+use crate::guard;
 use crate::refusal::Refusal;
 
 /// Refuses a form that no page of this console sent.
@@ -14,10 +15,7 @@ use crate::refusal::Refusal;
 /// older one in `Origin` alone. What says neither is no browser with a form of ours.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     let text = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    let host = match parts.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => text(header::HOST.as_str()),
-    };
+    let host = guard::host(parts);
     let origin = text(header::ORIGIN.as_str());
     let own = origin.is_some_and(|origin| {
         let (_, authority) = origin.split_once("://").unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::codec::keys::{self, SpaceId, VersionRow, VersionsAt, VersionsOf};
 use crate::codec::rows::{LogRecord, LogWrite, Place, VersionValue, stored_content_type};
 use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
-use crate::state::State;
+use crate::state::{State, scan};
 use crate::{
     BadCommit, Content, ContentHash, Error, ErrorKind, Key, Result, SpaceName, SpaceState, Written,
 };
@@ -137,15 +137,7 @@ pub(crate) fn between(
     };
     let (start, end) = (keys::log(low, Sequence::MAX), keys::log(high, Sequence::MAX));
     let range = (Bound::Excluded(start.as_slice()), Bound::Included(end.as_slice()));
-    let mut outcome = Ok(());
-    scene.rows.scan(range, Direction::Backward, &mut |key, row| match count.commit(key, row) {
-        Ok(go_on) => go_on,
-        Err(error) => {
-            outcome = Err(error);
-            ControlFlow::Break(())
-        }
-    })?;
-    outcome?;
+    scan(scene.rows.as_ref(), range, Direction::Backward, |key, row| count.commit(key, row))?;
     count.finish(from, to)
 }
 

@@ -15,7 +15,7 @@ use crate::codec::releases;
 use crate::codec::rows::{ErasureRecord, LogRecord, Outcome, VersionValue};
 use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
-use crate::state::{State, each, get};
+use crate::state::{State, each, get, scan};
 use crate::{Actor, Erasable, Error, ErrorKind, Key, Pin, Result, SpaceName, Touched};
 
 /// Versions of one key that one batch takes at most: some seconds of the writer's time, and a
@@ -161,15 +161,11 @@ fn lost(state: &State, rows: &dyn Snapshot, versions: &VersionsOf) -> Result<BTr
     let (start, end) = (versions.at(state.log_floor), versions.end());
     let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
     let mut places = Vec::new();
-    let mut failed = Ok(());
-    rows.scan(range, Direction::Forward, &mut |row, _| {
-        match VersionRow::parse(row) {
-            Ok(version) => places.push((version.effective, version.sequence)),
-            Err(error) => failed = Err(error),
-        }
-        if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    scan(rows, range, Direction::Forward, |row, _| {
+        let version = VersionRow::parse(row)?;
+        places.push((version.effective, version.sequence));
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed?;
     let mut lost = BTreeSet::new();
     for (effective, sequence) in places {
         if !rows.get(&keys::log(effective, sequence), &mut |_| {})? {
@@ -249,14 +245,12 @@ fn count(
 ) -> Result<()> {
     let (start, end) = (versions.row(Timestamp::MAX, Sequence::MAX), versions.end());
     let range = (Bound::Included(start.as_slice()), Bound::Excluded(end.as_slice()));
-    let mut failed = Ok(());
-    rows.scan(range, Direction::Forward, &mut |row, value| {
-        failed = add(row, value, closed, outcome);
-        if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    scan(rows, range, Direction::Forward, |row, value| {
+        add(row, value, closed, outcome).map(ControlFlow::Continue)
     })?;
     outcome.pending.reverse();
     outcome.pending.truncate(NAMED_MAX);
-    failed
+    Ok(())
 }
 
 fn add(row: &[u8], value: &[u8], closed: Timestamp, outcome: &mut EraseOutcome) -> Result<()> {
@@ -313,18 +307,15 @@ fn mentioned(
 ) -> Result<BTreeSet<Sequence>> {
     let (start, end) = ([keys::LOG], keys::log(floor, Sequence::MAX));
     let range = (Bound::Included(start.as_slice()), Bound::Included(end.as_slice()));
-    let (mut found, mut failed) = (BTreeSet::new(), Ok(()));
-    rows.scan(range, Direction::Forward, &mut |row, value| {
-        failed = keys::parse_log(row).and_then(|(_, sequence)| {
-            if names(&LogRecord::decode(value)?, space, key) {
-                found.insert(sequence);
-                check_count(found.len() as u64)?;
-            }
-            Ok(())
-        });
-        if failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    let mut found = BTreeSet::new();
+    scan(rows, range, Direction::Forward, |row, value| {
+        let (_, sequence) = keys::parse_log(row)?;
+        if names(&LogRecord::decode(value)?, space, key) {
+            found.insert(sequence);
+            check_count(found.len() as u64)?;
+        }
+        Ok(ControlFlow::Continue(()))
     })?;
-    failed?;
     Ok(found)
 }
 
@@ -353,23 +344,12 @@ pub(crate) fn list(scene: &Scene, after: u64, limit: usize) -> Result<Vec<Erasur
     crate::view::check_limit(limit)?;
     let (start, end) = (keys::erasure(after), [keys::ERASURE + 1]);
     let range = (Bound::Excluded(start.as_slice()), Bound::Excluded(end.as_slice()));
-    let (mut found, mut failed) = (Vec::new(), Ok(()));
-    scene.rows.scan(range, Direction::Forward, &mut |key, row| {
-        let erasure = keys::parse_erasure(key).and_then(|sequence| {
-            let record = ErasureRecord::decode(row)?;
-            let space = scene.state.name_of(record.space)?.clone();
-            Ok(Erasure::new(sequence, space, record))
-        });
-        match erasure {
-            Ok(erasure) => found.push(erasure),
-            Err(error) => failed = Err(error),
-        }
-        if failed.is_ok() && found.len() < limit {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+    let mut found = Vec::new();
+    scan(scene.rows.as_ref(), range, Direction::Forward, |key, row| {
+        let record = ErasureRecord::decode(row)?;
+        let space = scene.state.name_of(record.space)?.clone();
+        found.push(Erasure::new(keys::parse_erasure(key)?, space, record));
+        Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;
-    failed?;
     Ok(found)
 }

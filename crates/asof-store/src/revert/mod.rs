@@ -16,6 +16,7 @@ use crate::codec::keys::{self, SpaceId, VersionsOf};
 use crate::codec::rows::{LogRecord, Place, VersionValue, stored_content_type};
 use crate::engine::{Direction, Snapshot};
 use crate::publish::Scene;
+use crate::state::scan;
 use crate::view::log;
 use crate::{
     CommitRequest, Confirm, ContentHash, Effective, Error, ErrorKind, Key, Op, Precondition,
@@ -238,14 +239,12 @@ impl Targets<'_> {
         }
         let (start, end) = (keys::log(after, Sequence::MAX), keys::log(through, Sequence::MAX));
         let range = (Bound::Excluded(start.as_slice()), Bound::Included(end.as_slice()));
-        let mut outcome = Ok(());
-        self.scene.rows.clone().scan(range, Direction::Forward, &mut |key, row| {
-            outcome = keys::parse_log(key).and_then(|(effective, sequence)| {
-                self.take(Place { effective, sequence }, LogRecord::decode(row)?)
-            });
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        let rows = self.scene.rows.clone();
+        scan(rows.as_ref(), range, Direction::Forward, |key, row| {
+            let (effective, sequence) = keys::parse_log(key)?;
+            self.take(Place { effective, sequence }, LogRecord::decode(row)?)?;
+            Ok(ControlFlow::Continue(()))
         })?;
-        outcome?;
         Ok((format!("Revert of {after}..{through}"), format!("{after}..{through}")))
     }
 

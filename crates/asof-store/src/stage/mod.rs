@@ -23,7 +23,7 @@ use crate::codec::keys::{self, SpaceId, VersionRow, VersionsOf};
 use crate::codec::rows::{self, LogRecord, Place, SpaceRecord, VersionValue};
 use crate::engine::{Batch, Direction, Snapshot};
 use crate::sequencer::Sequencer;
-use crate::state::State;
+use crate::state::{State, scan};
 use crate::{
     Actor, ContentHash, ControlAction, ControlRecord, Erasable, Error, Options, Receipt, Result,
     SpaceName, SpaceState, StoreTime,
@@ -147,15 +147,14 @@ impl<'a> Stage<'a> {
         let from = Bound::Excluded(own.as_slice());
         let to = Bound::Excluded(end.as_slice());
         let is_own = |key: &[u8]| VersionRow::parse(key).is_ok_and(|row| row.sequence == sequence);
-        let mut outcome = Ok(None);
-        self.base.scan((from, to), Direction::Forward, &mut |key, value| {
+        let mut below = None;
+        scan(self.base, (from, to), Direction::Forward, |key, value| {
             if self.rows.contains_key(key) || is_own(key) {
-                return ControlFlow::Continue(());
+                return Ok(ControlFlow::Continue(()));
             }
-            outcome = newest(key, value).map(|newest| Some((key.to_vec(), newest)));
-            ControlFlow::Break(())
+            below = Some((key.to_vec(), newest(key, value)?));
+            Ok(ControlFlow::Break(()))
         })?;
-        let below = outcome?;
         let staged = self
             .rows
             .range::<[u8], _>((from, to))

@@ -14,7 +14,7 @@ use crate::codec::keys::{self, SpaceId, VersionRow};
 use crate::codec::rows::{self, LogRecord, SpaceRecord, VersionValue};
 use crate::engine::Direction;
 use crate::readable::Readable;
-use crate::state::LOG_FLOOR;
+use crate::state::{LOG_FLOOR, scan};
 use crate::{Actor, ControlAction, Error, Result, Retention, SpaceName, SpaceState};
 
 /// Rows looked at in one step: small enough that no commit waits long behind it.
@@ -115,17 +115,15 @@ impl Stage<'_> {
     fn collect_versions(&mut self, from: &[u8], mut sweep: Sweep) -> Result<Collector> {
         let end = keys::versions_end(sweep.space);
         let range = (Bound::Included(from), Bound::Excluded(end.as_slice()));
-        let (mut outcome, mut seen, mut stopped) = (Ok(()), 0, None);
-        self.base.scan(range, Direction::Forward, &mut |key, value| {
+        let (mut seen, mut stopped) = (0, None);
+        scan(self.base, range, Direction::Forward, |key, value| {
             seen += 1;
             if seen > STEP_ROWS {
                 stopped = Some(key.to_vec());
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
-            outcome = sweep.visit(key, value);
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            sweep.visit(key, value).map(ControlFlow::Continue)
         })?;
-        outcome?;
         if stopped.is_none() {
             sweep.end_key();
         }
@@ -142,21 +140,18 @@ impl Stage<'_> {
     fn collect_log(&mut self, from: &[u8]) -> Result<Collector> {
         let end = keys::log(self.state.log_floor, Sequence::ZERO);
         let range = (Bound::Included(from), Bound::Excluded(end.as_slice()));
-        let (mut dropped, mut outcome, mut seen, mut stopped) = (Vec::new(), Ok(()), 0, None);
-        self.base.scan(range, Direction::Forward, &mut |key, value| {
+        let (mut dropped, mut seen, mut stopped) = (Vec::new(), 0, None);
+        scan(self.base, range, Direction::Forward, |key, value| {
             seen += 1;
             if seen > STEP_ROWS {
                 stopped = Some(key.to_vec());
-                return ControlFlow::Break(());
+                return Ok(ControlFlow::Break(()));
             }
-            match self.is_forgotten(key, value) {
-                Ok(true) => dropped.push(key.to_vec()),
-                Ok(false) => {}
-                Err(error) => outcome = Err(error),
+            if self.is_forgotten(key, value)? {
+                dropped.push(key.to_vec());
             }
-            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            Ok(ControlFlow::Continue(()))
         })?;
-        outcome?;
         for row in dropped {
             let (_, sequence) = keys::parse_log(&row)?;
             self.delete(row);

@@ -9,6 +9,7 @@ use super::{Content, Ground, HistoryPage, HistoryRange, HistoryVersion, View};
 use crate::codec::keys::{VersionRow, VersionsOf};
 use crate::codec::rows::{VersionValue, stored_content_type};
 use crate::engine::Direction;
+use crate::state::scan;
 use crate::{Key, Result};
 
 pub(super) fn history(
@@ -36,31 +37,21 @@ pub(super) fn history(
     let mut until = first_after(rows, &versions, upto, view.known_through())?;
     let (from, end) = (versions.at(upto), versions.end());
     let bounds = (Bound::Included(from.as_slice()), Bound::Excluded(end.as_slice()));
-    let mut outcome = Ok(());
-    rows.scan(bounds, Direction::Forward, &mut |row, value| {
-        match version(view, ground, row, value, until) {
-            // Of commits with one timestamp the last one wins; the others were never seen.
-            Ok(version) if until == Some(version.effective) => ControlFlow::Continue(()),
-            Ok(version) => {
-                if page.versions.len() == range.limit {
-                    page.next = page.versions.last().map(|last| last.effective);
-                    return ControlFlow::Break(());
-                }
-                until = Some(version.effective);
-                let covers_lowest = version.effective <= lowest;
-                page.versions.push(version);
-                if covers_lowest {
-                    return ControlFlow::Break(());
-                }
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                outcome = Err(error);
-                ControlFlow::Break(())
-            }
+    scan(rows, bounds, Direction::Forward, |row, value| {
+        let version = version(view, ground, row, value, until)?;
+        // Of commits with one timestamp the last one wins; the others were never seen.
+        if until == Some(version.effective) {
+            return Ok(ControlFlow::Continue(()));
         }
+        if page.versions.len() == range.limit {
+            page.next = page.versions.last().map(|last| last.effective);
+            return Ok(ControlFlow::Break(()));
+        }
+        until = Some(version.effective);
+        let covers_lowest = version.effective <= lowest;
+        page.versions.push(version);
+        Ok(if covers_lowest { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    outcome?;
     Ok(page)
 }
 

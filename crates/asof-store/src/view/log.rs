@@ -7,9 +7,9 @@ use asof_time::{Sequence, Timestamp};
 use super::{LogPage, LogRange, check_limit};
 use crate::codec::keys;
 use crate::codec::rows::{self, LogRecord};
-use crate::engine::Direction;
+use crate::engine::{Direction, KeyRange};
 use crate::publish::Scene;
-use crate::state::{self, State};
+use crate::state::{self, State, scan};
 use crate::{Commit, CommitWrite, Cursor, Error, ErrorKind, Result, Source, SpaceName, SpaceState};
 
 /// Commits looked at for one page before it ends: a filter that lets little through must not make
@@ -60,36 +60,15 @@ pub(crate) fn back(scene: &Scene, before: Cursor, range: &LogRange) -> Result<Lo
         floor => Cursor::after_snapshot(floor, 0),
     };
     let lowest = whole.max(range.after);
-    let mut page = LogPage { commits: Vec::new(), next: None };
     if (before.effective, before.sequence) <= (lowest.effective, lowest.sequence) {
-        return Ok(page);
+        return Ok(LogPage { commits: Vec::new(), next: None });
     }
     let start = keys::log(lowest.effective, lowest.sequence);
     let end = keys::log(before.effective, before.sequence);
     let bounds = (Bound::Excluded(start.as_slice()), Bound::Excluded(end.as_slice()));
-    let (mut outcome, mut looked_at, mut writes, mut last) = (Ok(()), 0, 0, before);
-    scene.rows.scan(bounds, Direction::Backward, &mut |key, row| {
-        let full = page.commits.len() == range.limit || writes >= PAGE_WRITES_BACK;
-        if full || looked_at == PAGE_COMMITS_LOOKED_AT {
-            page.next = Some(last);
-            return ControlFlow::Break(());
-        }
-        looked_at += 1;
-        match taken(&scene.state, key, row, &filter) {
-            Ok((place, commit)) => {
-                last = place;
-                writes += commit.as_ref().map_or(0, |commit| commit.writes.len());
-                page.commits.extend(commit);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                outcome = Err(error);
-                ControlFlow::Break(())
-            }
-        }
-    })?;
-    outcome?;
-    Ok(page)
+    let most = Most { commits: range.limit, writes: PAGE_WRITES_BACK };
+    let from = Cursor { control: 0, ..before };
+    collect(scene, bounds, Direction::Backward, from, most, &filter)
 }
 
 /// From when on the log is whole: a commit is kept for as long as one of its spaces keeps it.
@@ -123,33 +102,47 @@ pub(crate) fn page(
     filter: &Filter<'_>,
 ) -> Result<LogPage> {
     check_limit(limit)?;
-    let mut page = LogPage { commits: Vec::new(), next: None };
     if after.effective > upto {
-        return Ok(page);
+        return Ok(LogPage { commits: Vec::new(), next: None });
     }
     let start = keys::log(after.effective, after.sequence);
     let end = keys::log(upto, Sequence::MAX);
-    let range = (Bound::Excluded(start.as_slice()), Bound::Included(end.as_slice()));
-    let (mut outcome, mut looked_at, mut last) = (Ok(()), 0, after);
-    scene.rows.scan(range, Direction::Forward, &mut |key, row| {
-        if page.commits.len() == limit || looked_at == PAGE_COMMITS_LOOKED_AT {
+    let bounds = (Bound::Excluded(start.as_slice()), Bound::Included(end.as_slice()));
+    let most = Most { commits: limit, writes: usize::MAX };
+    collect(scene, bounds, Direction::Forward, after, most, filter)
+}
+
+/// What a page holds at most, but for the commit that goes beyond.
+#[derive(Clone, Copy)]
+struct Most {
+    commits: usize,
+    writes: usize,
+}
+
+/// A page of the commits within `bounds` that the filter lets through; `from` is where it begins.
+fn collect(
+    scene: &Scene,
+    bounds: KeyRange<'_>,
+    direction: Direction,
+    from: Cursor,
+    most: Most,
+    filter: &Filter<'_>,
+) -> Result<LogPage> {
+    let mut page = LogPage { commits: Vec::new(), next: None };
+    let (mut looked_at, mut writes, mut last) = (0, 0, from);
+    scan(scene.rows.as_ref(), bounds, direction, |key, row| {
+        let full = page.commits.len() == most.commits || writes >= most.writes;
+        if full || looked_at == PAGE_COMMITS_LOOKED_AT {
             page.next = Some(last);
-            return ControlFlow::Break(());
+            return Ok(ControlFlow::Break(()));
         }
         looked_at += 1;
-        match taken(&scene.state, key, row, filter) {
-            Ok((place, commit)) => {
-                last = Cursor { control: after.control, ..place };
-                page.commits.extend(commit);
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                outcome = Err(error);
-                ControlFlow::Break(())
-            }
-        }
+        let (place, commit) = taken(&scene.state, key, row, filter)?;
+        last = Cursor { control: from.control, ..place };
+        writes += commit.as_ref().map_or(0, |commit| commit.writes.len());
+        page.commits.extend(commit);
+        Ok(ControlFlow::Continue(()))
     })?;
-    outcome?;
     Ok(page)
 }
 

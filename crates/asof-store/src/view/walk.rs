@@ -13,6 +13,7 @@ use super::{Content, WithValues};
 use crate::codec::keys::{VersionRow, VersionsOf};
 use crate::codec::rows::{VersionValue, stored_content_type};
 use crate::engine::{Direction, Snapshot};
+use crate::state::scan;
 use crate::{Key, Result};
 
 /// Rows of no use read in a row before a seek is cheaper.
@@ -77,18 +78,15 @@ impl Walk<'_> {
         let mut present: Option<Present> = None;
         loop {
             let mut jump = None;
-            let mut outcome = Ok(());
             let range = (Bound::Included(position.as_slice()), Bound::Excluded(end));
-            self.rows.scan(range, Direction::Forward, &mut |row, value| {
-                match self.step(&mut present, row, value, visit) {
-                    Ok(Step::On) => return ControlFlow::Continue(()),
-                    Ok(Step::Jump(to)) => jump = Some(to),
-                    Ok(Step::Stop) => present = None,
-                    Err(error) => outcome = Err(error),
+            scan(self.rows, range, Direction::Forward, |row, value| {
+                match self.step(&mut present, row, value, visit)? {
+                    Step::On => return Ok(ControlFlow::Continue(())),
+                    Step::Jump(to) => jump = Some(to),
+                    Step::Stop => present = None,
                 }
-                ControlFlow::Break(())
+                Ok(ControlFlow::Break(()))
             })?;
-            outcome?;
             match jump {
                 Some(to) => position = to,
                 None => break,

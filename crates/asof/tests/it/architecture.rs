@@ -12,9 +12,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("asof-cache", &["asof-time"]),
     ("asof-api", &["asof-time"]),
     ("asof-console", &["asof-time"]),
+    ("asof-listen", &[]),
     ("asof-client", &["asof-api", "asof-time"]),
-    ("asof-edge", &["asof-api", "asof-cache", "asof-client", "asof-env", "asof-time"]),
-    ("asof-server", &["asof-api", "asof-console", "asof-env", "asof-store", "asof-time"]),
+    (
+        "asof-edge",
+        &["asof-api", "asof-cache", "asof-client", "asof-env", "asof-listen", "asof-time"],
+    ),
+    (
+        "asof-server",
+        &["asof-api", "asof-console", "asof-env", "asof-listen", "asof-store", "asof-time"],
+    ),
     (
         "asof",
         &[

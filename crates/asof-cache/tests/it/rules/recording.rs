@@ -147,7 +147,7 @@ fn an_input_of_a_space_that_was_erased_meanwhile_is_not_kept() {
     let story = Story::new();
     let run = running(&story);
     story.cache.erase(super::story::STORE, "goods");
-    assert_eq!(run.finish("done").how, Err(Unstorable::Disowned));
+    assert_eq!(run.finish("done").how, Err(Unstorable::OtherEpoch));
 }
 
 #[test]

@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use asof_listen::Soon;
+use asof_time::Timestamp;
 use http::{HeaderMap, HeaderValue, Response, header};
 
 use self::jwt::Jwt;
 use self::tokens::Tokens;
 use super::Inner;
 use super::routes::{Known, Routes};
-use super::soon::Soon;
 use crate::body::Body;
 use crate::config::{self, Auth, Plan, StateSource};
 use crate::engine::Call;
@@ -139,37 +140,35 @@ impl Inner {
     ///
     /// If they are not let in.
     pub(crate) fn identify(&self, call: &mut Call) -> Soon<'_, Result<Identity, Denied>> {
-        if let Gate::Forward { path } = &**self.gate.load() {
-            let question = forward::question(path, call);
-            return Soon::later(async {
-                let headers = forward::ask(&self.forwarder, question).await?;
-                Ok(Identity { headers, ..Identity::default() })
-            });
-        }
-        Soon::now(self.judge(call))
-    }
-
-    /// As [`Self::identify`], where nobody else is asked.
-    fn judge(&self, call: &mut Call) -> Result<Identity, Denied> {
-        match &**self.gate.load() {
+        let headers = call.request.headers_mut();
+        Soon::now(match &**self.gate.load() {
+            Gate::Closed => Err(Denied::unavailable("the edge cannot tell who asks")),
             Gate::Open => Ok(Identity::default()),
-            // The gate was replaced in between.
-            Gate::Closed | Gate::Forward { .. } => {
-                Err(Denied::unavailable("the edge cannot tell who asks"))
+            Gate::Tokens(tokens) => by_token(tokens, headers),
+            Gate::Jwt(jwt) => by_jwt(jwt, headers, self.clock.wall()),
+            Gate::Forward { path } => {
+                let question = forward::question(path, call);
+                return Soon::later(async {
+                    let headers = forward::ask(&self.forwarder, question).await?;
+                    Ok(Identity { headers, ..Identity::default() })
+                });
             }
-            Gate::Tokens(tokens) => {
-                let headers = call.request.headers_mut();
-                let claims = tokens.claims(bearer(headers)?)?;
-                // It is a secret between client and edge, and nobody else's business.
-                headers.remove(header::AUTHORIZATION);
-                Ok(Identity { claims, judged_here: true, ..Identity::default() })
-            }
-            Gate::Jwt(jwt) => {
-                let claims = jwt.claims(bearer(call.request.headers())?, self.clock.wall())?;
-                Ok(Identity { claims, judged_here: true, ..Identity::default() })
-            }
-        }
+        })
     }
+}
+
+/// Whoever a file of tokens says. The token is taken out: it is a secret between client and edge,
+/// and nobody else's business.
+fn by_token(tokens: &Tokens, headers: &mut HeaderMap) -> Result<Identity, Denied> {
+    let claims = tokens.claims(bearer(headers)?)?;
+    headers.remove(header::AUTHORIZATION);
+    Ok(Identity { claims, judged_here: true, ..Identity::default() })
+}
+
+/// Whoever a signed token says.
+fn by_jwt(jwt: &Jwt, headers: &HeaderMap, wall: Timestamp) -> Result<Identity, Denied> {
+    let claims = jwt.claims(bearer(headers)?, wall)?;
+    Ok(Identity { claims, judged_here: true, ..Identity::default() })
 }
 
 /// The token of the one `Authorization: Bearer`.

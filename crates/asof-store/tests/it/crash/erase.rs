@@ -1,22 +1,13 @@
 //! Power fails, and writes and syncs fail, while keys are erased.
 
-use std::sync::Arc;
-
-use asof_env::testing::SimDisk;
-use asof_store::{
-    Approving, CommitRequest, DryRun, Erase, IdempotencyKey, PinRequest, Result, Store,
-};
+use asof_store::{Approving, CommitRequest, DryRun, Erase, IdempotencyKey, PinRequest};
 use std::time::Duration;
 
-use super::work::Step;
-use super::{assert_recovers, assert_survives, notes, start};
+use super::work::{Step, step};
+use super::{any_sync_may_fail, any_write_may_fail, power_may_fail_anywhere};
 use crate::rules::erase::asking;
 use crate::rules::release::{operator, spring};
 use crate::world::{START, actor, at, delete, later, now, put, space};
-
-fn step<T: 'static>(work: impl Fn(&Store) -> Result<T> + 'static) -> Step {
-    Box::new(move |store| work(store).map(|_| ()))
-}
 
 fn erase(name: &'static str) -> Step {
     step(move |store| {
@@ -62,33 +53,12 @@ fn work() -> Vec<Step> {
 
 #[test]
 fn power_may_fail_at_any_operation_of_erasures() {
-    let work = work();
-    let (notes, disk) = notes(&work);
-    let operations = disk.operations();
-    assert!(operations > 50, "{operations}");
-    for cut in 0..operations {
-        let disk = SimDisk::new();
-        disk.lose_power_at(cut);
-        let mut attempt = start(disk);
-        attempt.go(&work, |_| {});
-        drop(attempt.store.take());
-        let image = Arc::new(attempt.disk.after_crash(cut));
-        assert_recovers(&attempt, &notes, image, &format!("cut at operation {cut}"));
-    }
+    power_may_fail_anywhere(&work());
 }
 
 #[test]
 fn any_write_or_sync_of_erasures_may_fail() {
     let work = work();
-    let (notes, disk) = notes(&work);
-    for n in 0..disk.writes() {
-        let disk = SimDisk::new();
-        disk.fail_write_at(n);
-        assert_survives(&work, &notes, disk, &format!("the disk is full at write {n}"));
-    }
-    for n in 0..disk.syncs() {
-        let disk = SimDisk::new();
-        disk.fail_sync_at(n);
-        assert_survives(&work, &notes, disk, &format!("sync {n} fails"));
-    }
+    any_write_may_fail(&work);
+    any_sync_may_fail(&work);
 }

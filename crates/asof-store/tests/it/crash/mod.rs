@@ -161,17 +161,28 @@ fn power_may_fail_at_any_operation_of_a_store() {
     let operations = disk.operations();
     assert!(operations > 200, "{operations}");
     for_seeds("power_may_fail_at_any_operation_of_a_store", 4, |seed| {
-        for cut in 0..operations {
-            let disk = SimDisk::new();
-            disk.lose_power_at(cut);
-            let mut attempt = start(disk);
-            attempt.go(&work, |_| {});
-            drop(attempt.store.take());
-            let story = format!("cut at operation {cut} of {operations}, seed {seed}");
-            let image = Arc::new(attempt.disk.after_crash(cut * 1_000 + seed));
-            assert_recovers(&attempt, &notes, image, &story);
-        }
+        lose_power_at_each(&work, &notes, operations, |cut| cut * 1_000 + seed);
     });
+}
+
+/// Does the work with a cut at each of its `operations`; `image` numbers what of the unsynced is left
+/// by it.
+fn lose_power_at_each(
+    work: &[Step],
+    notes: &[String],
+    operations: u64,
+    image: impl Fn(u64) -> u64,
+) {
+    for cut in 0..operations {
+        let disk = SimDisk::new();
+        disk.lose_power_at(cut);
+        let mut attempt = start(disk);
+        attempt.go(work, |_| {});
+        drop(attempt.store.take());
+        let number = image(cut);
+        let story = format!("cut at operation {cut} of {operations}, image {number}");
+        assert_recovers(&attempt, notes, Arc::new(attempt.disk.after_crash(number)), &story);
+    }
 }
 
 #[track_caller]
@@ -234,24 +245,40 @@ fn without_lapsed(note: &str) -> Vec<&str> {
     note.lines().enumerate().filter(|(n, _)| ![1, 2, 3].contains(n)).map(|(_, line)| line).collect()
 }
 
-#[test]
-fn any_write_may_fail_and_the_store_recovers_without_losing_a_commit() {
-    let work = work();
-    let (notes, disk) = notes(&work);
+/// Power may fail at any operation of `work`, of which there are more than fifty.
+fn power_may_fail_anywhere(work: &[Step]) {
+    let (notes, disk) = notes(work);
+    let operations = disk.operations();
+    assert!(operations > 50, "{operations}");
+    lose_power_at_each(work, &notes, operations, |cut| cut);
+}
+
+/// Any write of `work` may fail.
+fn any_write_may_fail(work: &[Step]) {
+    let (notes, disk) = notes(work);
     for n in 0..disk.writes() {
         let disk = SimDisk::new();
         disk.fail_write_at(n);
-        assert_survives(&work, &notes, disk, &format!("the disk is full at write {n}"));
+        assert_survives(work, &notes, disk, &format!("the disk is full at write {n}"));
+    }
+}
+
+/// Any sync of `work` may fail.
+fn any_sync_may_fail(work: &[Step]) {
+    let (notes, disk) = notes(work);
+    for n in 0..disk.syncs() {
+        let disk = SimDisk::new();
+        disk.fail_sync_at(n);
+        assert_survives(work, &notes, disk, &format!("sync {n} fails"));
     }
 }
 
 #[test]
+fn any_write_may_fail_and_the_store_recovers_without_losing_a_commit() {
+    any_write_may_fail(&work());
+}
+
+#[test]
 fn any_sync_may_fail_and_the_store_recovers_without_losing_a_commit() {
-    let work = work();
-    let (notes, disk) = notes(&work);
-    for n in 0..disk.syncs() {
-        let disk = SimDisk::new();
-        disk.fail_sync_at(n);
-        assert_survives(&work, &notes, disk, &format!("sync {n} fails"));
-    }
+    any_sync_may_fail(&work());
 }

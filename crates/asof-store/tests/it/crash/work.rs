@@ -13,7 +13,7 @@ use crate::world::{START, actor, at, delete, key, later, now, put, space};
 
 pub(super) type Step = Box<dyn Fn(&Store) -> Result<()>>;
 
-fn step<T: 'static>(work: impl Fn(&Store) -> Result<T> + 'static) -> Step {
+pub(super) fn step<T: 'static>(work: impl Fn(&Store) -> Result<T> + 'static) -> Step {
     Box::new(move |store| work(store).map(|_| ()))
 }
 

@@ -3,17 +3,21 @@
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::io::{self, IoSlice};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use crate::limits::{JOINED_BYTES_MAX, WRITE_TIMEOUT};
+/// Largest answer that is put together before it is written, in bytes: each connection keeps a
+/// buffer of that size.
+const JOINED_BYTES_MAX: usize = 8 << 10;
 
 /// A socket, or TLS over one.
 #[derive(Debug)]
-pub(crate) struct Stream<S> {
+pub struct Stream<S> {
     inner: S,
+    write_timeout: Duration,
     /// Runs while the client takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
     /// Head and body of a small answer.
@@ -21,8 +25,9 @@ pub(crate) struct Stream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self { inner, stalled: None, joined: Vec::new() }
+    /// Around a socket, of which no write may wait longer than this.
+    pub fn new(inner: S, write_timeout: Duration) -> Self {
+        Self { inner, write_timeout, stalled: None, joined: Vec::new() }
     }
 
     /// Does `step`, which writes; fails where none got anywhere for too long.
@@ -36,7 +41,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             self.stalled = None;
             return done;
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+        let timeout = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(timeout)));
         stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 

@@ -11,9 +11,9 @@ use std::time::Instant;
 
 use hyper::rt::{Sleep, Timer};
 
-/// Sets alarms.
+/// Sets alarms. Whoever uses them has a connection that waits polled now and then.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Alarms;
+pub struct Alarms;
 
 impl Timer for Alarms {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {

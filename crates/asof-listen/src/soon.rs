@@ -8,7 +8,9 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 /// What comes of a step.
-pub(crate) enum Soon<'s, T> {
+pub struct Soon<'s, T>(State<'s, T>);
+
+enum State<'s, T> {
     /// `None` once it was taken.
     Now(Option<T>),
     Later(Pin<Box<dyn Future<Output = T> + Send + 's>>),
@@ -16,23 +18,27 @@ pub(crate) enum Soon<'s, T> {
 
 impl<'s, T: Send + Unpin + 's> Soon<'s, T> {
     /// It is there.
-    pub(crate) fn now(it: T) -> Self {
-        Self::Now(Some(it))
+    pub fn now(it: T) -> Self {
+        Self(State::Now(Some(it)))
     }
 
     /// It is waited for.
-    pub(crate) fn later(it: impl Future<Output = T> + Send + 's) -> Self {
-        Self::Later(Box::pin(it))
+    pub fn later(it: impl Future<Output = T> + Send + 's) -> Self {
+        Self(State::Later(Box::pin(it)))
     }
 
     /// The step after it, as soon as it is there.
-    pub(crate) fn then<U: Send + Unpin + 's>(
+    ///
+    /// # Panics
+    ///
+    /// If it was waited for and taken already.
+    pub fn then<U: Send + Unpin + 's>(
         self,
         step: impl FnOnce(T) -> Soon<'s, U> + Send + 's,
     ) -> Soon<'s, U> {
-        match self {
-            Self::Now(it) => step(it.expect(TAKEN)),
-            Self::Later(it) => Soon::later(async move { step(it.await).await }),
+        match self.0 {
+            State::Now(it) => step(it.expect(TAKEN)),
+            State::Later(it) => Soon::later(async move { step(it.await).await }),
         }
     }
 }
@@ -44,18 +50,18 @@ impl<T: Unpin> Future for Soon<'_, T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        match self.get_mut() {
-            Self::Now(it) => Poll::Ready(it.take().expect(TAKEN)),
-            Self::Later(it) => it.as_mut().poll(context),
+        match &mut self.get_mut().0 {
+            State::Now(it) => Poll::Ready(it.take().expect(TAKEN)),
+            State::Later(it) => it.as_mut().poll(context),
         }
     }
 }
 
 impl<T> fmt::Debug for Soon<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Now(_) => "Now",
-            Self::Later(_) => "Later",
+        f.write_str(match self.0 {
+            State::Now(_) => "Now",
+            State::Later(_) => "Later",
         })
     }
 }
