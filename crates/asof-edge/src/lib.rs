@@ -25,7 +25,7 @@ mod target;
 mod upstream;
 
 pub use body::{Body, BodyError};
-pub use caching::Caching;
+pub use caching::{Caching, Change, Learnt, RouteChange};
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
 pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};

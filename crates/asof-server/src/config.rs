@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -193,6 +194,77 @@ impl StoreConfig {
             retention_interval: self.retention_interval.0,
             ..Options::default()
         }
+    }
+}
+
+impl Config {
+    /// Every setting as it would be in effect, defaults included, by its path.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        // All members by name, so that a new one is not forgotten here.
+        let Self {
+            data,
+            listen,
+            tls,
+            require_tokens,
+            tls_terminated_elsewhere,
+            limits,
+            guard: Guard { confirm_above_keys },
+            log: Log { format, filter },
+            store,
+        } = self;
+        let Limits {
+            connections,
+            followers,
+            header_timeout,
+            body_timeout,
+            write_timeout,
+            idle_timeout,
+            drain_timeout,
+        } = limits;
+        let StoreConfig {
+            value_bytes_max,
+            schedule_limit,
+            idle_tick,
+            clock_jump_limit,
+            clock_start_limit,
+            cache_bytes,
+            retention_interval,
+        } = store;
+        let format = match format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        let always: [(&str, &dyn fmt::Display); 20] = [
+            ("guard.confirm_above_keys", confirm_above_keys),
+            ("limits.body_timeout", body_timeout),
+            ("limits.connections", connections),
+            ("limits.drain_timeout", drain_timeout),
+            ("limits.followers", followers),
+            ("limits.header_timeout", header_timeout),
+            ("limits.idle_timeout", idle_timeout),
+            ("limits.write_timeout", write_timeout),
+            ("listen", listen),
+            ("log.filter", filter),
+            ("log.format", &format),
+            ("require_tokens", require_tokens),
+            ("store.cache_bytes", cache_bytes),
+            ("store.clock_jump_limit", clock_jump_limit),
+            ("store.clock_start_limit", clock_start_limit),
+            ("store.idle_tick", idle_tick),
+            ("store.retention_interval", retention_interval),
+            ("store.schedule_limit", schedule_limit),
+            ("store.value_bytes_max", value_bytes_max),
+            ("tls_terminated_elsewhere", tls_terminated_elsewhere),
+        ];
+        let always = always.map(|(name, value)| (name.to_owned(), value.to_string()));
+        let mut all = BTreeMap::from(always);
+        let path = |path: &PathBuf| path.display().to_string();
+        all.extend(data.iter().map(|data| ("data".to_owned(), path(data))));
+        if let Some(Tls { cert, key }) = tls {
+            all.insert("tls.cert".to_owned(), path(cert));
+            all.insert("tls.key".to_owned(), path(key));
+        }
+        all
     }
 }
 

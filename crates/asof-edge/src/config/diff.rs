@@ -2,10 +2,13 @@
 
 use core::fmt;
 
+use serde::Serialize;
+
 use super::plan::Plan;
 
 /// When a changed setting takes effect.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// With the reload.
     Reload,
@@ -14,7 +17,7 @@ pub enum Effect {
 }
 
 /// A setting that is another, appears or disappears.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Difference {
     /// The setting, such as `services.files.timeout`.
     pub setting: String,
