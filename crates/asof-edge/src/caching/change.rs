@@ -206,6 +206,7 @@ mod tests {
         let shown: Vec<_> =
             change.settings.iter().map(|setting| setting.setting.as_str()).collect();
         assert_eq!(shown, ["limits.connections", "limits.memory"]);
+        assert!(change.settings.iter().all(|setting| setting.effect == Effect::Restart));
         assert!(change.restart && !change.drops_all && change.routes.is_empty());
     }
 }

@@ -71,11 +71,13 @@ fn difference(setting: String, before: Option<String>, after: Option<String>) ->
     Difference { setting, before, after, effect }
 }
 
-/// Listeners are opened once, and what bounds their connections with them.
+/// Listeners are opened once, and what bounds their connections with them; memory for results is laid
+/// out once.
 fn needs_restart(setting: &str) -> bool {
     let whole = ["listen", "admin", "preview_listen", "peer_listen", "tls_terminated_elsewhere"];
     whole.contains(&setting)
         || setting == "limits.connections"
         || setting == "limits.header_bytes"
+        || setting == "limits.memory"
         || (setting.starts_with("services.") && setting.ends_with(".egress"))
 }

@@ -56,7 +56,13 @@ A configuration file, with its defaults:
   idle_tick = \"10ms\"
   clock_jump_limit = \"1h\"
   clock_start_limit = \"366d\"
-  retention_interval = \"10m\"")]
+  retention_interval = \"10m\"
+
+  # [[webhooks]]                     # told of control actions; docs/webhooks.md
+  # name = \"ops\"
+  # url = \"https://example.org/hook\"
+  # secret_file = \"/etc/asof/webhook.secret\"
+  # actions = [\"cap-set\", \"cap-cleared\"]")]
 pub(crate) struct Serve {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:7400]
     #[arg(long, value_name = "ADDR")]
@@ -133,7 +139,7 @@ impl Serve {
     }
 }
 
-fn read(path: &Path) -> Result<Config, Failure> {
+pub(super) fn read(path: &Path) -> Result<Config, Failure> {
     let bytes = files::read_input(path, CONFIG_BYTES_MAX)?;
     let wrong = |error: &dyn core::fmt::Display| {
         Failure::usage(format!("configuration `{}`: {error}", path.display()))
