@@ -64,6 +64,14 @@ impl Body {
         Self::boxed(Then { head: Some(head), rest })
     }
 
+    /// All of it, if it is held here.
+    pub(crate) fn held(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.as_ref(),
+            Kind::Client(_) | Kind::Upstream(_) | Kind::Boxed(_) => None,
+        }
+    }
+
     /// Any other body.
     pub fn boxed<B>(body: B) -> Self
     where

@@ -1,8 +1,10 @@
 //! What happens to a request between a listener and the engine.
 
+use core::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use asof_listen::Soon;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri, Version, header};
 use hyper::body::Incoming;
@@ -10,8 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::admin;
 use crate::body::Body;
+use crate::caching::Asked;
 use crate::config::{Plan, ServiceName};
-use crate::engine::{Answer, Call, Engine, Origin, Outcome};
+use crate::engine::{Again, Answer, Call, Engine, Origin, Outcome};
 use crate::headers;
 use crate::limits;
 use crate::problem::{Problem, ProblemKind};
@@ -89,15 +92,52 @@ impl Gates {
     }
 }
 
+/// The answer to one request. Making it never fails: what goes wrong is an answer as well.
+pub(crate) type Answering = Soon<'static, Result<Response<Body>, Infallible>>;
+
 /// Answers one request that came to `door`.
-pub(crate) async fn handle<E: Engine>(
+pub(crate) fn answer<E: Engine>(
     shared: &Arc<Shared<E>>,
     door: &Door,
     peer: Peer,
     request: Request<Incoming>,
+) -> Answering {
+    let own = Arc::clone(shared);
+    match door {
+        Door::Admin => Soon::later(async move { Ok(admin::handle(&own, request).await) }),
+        Door::Peer => Soon::later(async move { Ok(admin::peer(&own, request).await) }),
+        Door::Ingress | Door::Egress(_) | Door::Preview => {
+            let mut entry = Entry::begin(&shared.metrics, &shared.clock, door, &request);
+            let again = match door {
+                Door::Ingress => shared.engine.again(&request, entry.began()),
+                _ => Again::New(None),
+            };
+            match again {
+                Again::Answered(service, answer) => {
+                    entry.target(Target::Service(service));
+                    Soon::now(Ok(recorded(entry, answer, None)))
+                }
+                Again::New(asked) => {
+                    let door = door.clone();
+                    Soon::later(async move {
+                        Ok(handle(&own, &door, peer, request, entry, asked).await)
+                    })
+                }
+            }
+        }
+    }
+}
+
+/// Answers one request that is to be looked into.
+async fn handle<E: Engine>(
+    shared: &Shared<E>,
+    door: &Door,
+    peer: Peer,
+    request: Request<Incoming>,
+    mut entry: Entry,
+    asked: Option<Asked>,
 ) -> Response<Body> {
     let live = shared.live();
-    let mut entry = Entry::begin(shared.metrics.clone(), Arc::clone(&shared.clock), door, &request);
     let refused = |problem: &Problem, outcome| Answer::problem(problem, outcome);
     let chunked = request.version() <= Version::HTTP_11
         && request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -112,8 +152,8 @@ pub(crate) async fn handle<E: Engine>(
     };
     let answer = match admit(&live.plan, door, peer, request) {
         Ok(call) => {
-            entry.target(&call.target);
-            shared.engine.call(call).await
+            entry.target(call.target.clone());
+            shared.engine.call(Call { asked, ..call }).await
         }
         Err(problem) => {
             if let Door::Egress(from) = door {
@@ -169,6 +209,7 @@ fn admit(
         depth,
         plan: Arc::clone(plan),
         request: request.map(|body| Body::client(body, limits::BODY_TIMEOUT)),
+        asked: None,
     })
 }
 

@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use asof_env::Random;
+use asof_env::{BootTime, Random};
 use http::{HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
 use prometheus_client::registry::Registry;
 
 use crate::body::Body;
+use crate::caching::Asked;
 use crate::config::{Auth, Plan, ServiceName};
 use crate::headers;
 use crate::problem::Problem;
@@ -91,10 +93,28 @@ pub struct Call {
     /// The request. Its URI is path and query as the target is to see them; headers are as they
     /// came, those of the connection too.
     pub request: Request<Body>,
+    /// What the request said as it came, where that is likely to be said again.
+    pub asked: Option<Asked>,
+}
+
+/// What is known of a request before it is a [`Call`].
+#[derive(Debug)]
+pub enum Again {
+    /// This service answers it as it did before.
+    Answered(ServiceName, Answer),
+    /// It is to be looked into; this goes with the call.
+    New(Option<Asked>),
 }
 
 /// Decides what is done with requests.
 pub trait Engine: Send + Sync + 'static {
+    /// The answer to a request of a client that was answered before, while everything was as it is
+    /// now. Such a request asks for nothing to be done, and so takes no place.
+    fn again(&self, request: &Request<Incoming>, now: BootTime) -> Again {
+        let _ = (request, now);
+        Again::New(None)
+    }
+
     /// Answers one.
     fn call(&self, call: Call) -> impl Future<Output = Answer> + Send;
 

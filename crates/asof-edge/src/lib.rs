@@ -25,9 +25,9 @@ mod target;
 mod upstream;
 
 pub use body::{Body, BodyError};
-pub use caching::{Caching, Change, Learnt, RouteChange};
+pub use caching::{Asked, Caching, Change, Learnt, RouteChange};
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
-pub use engine::{Answer, Call, Engine, Origin, Outcome, PassThrough};
+pub use engine::{Again, Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};
 pub use server::{Addresses, Edge, EdgeError, ReloadError, Reloader, check};
 pub use target::Target;

@@ -173,3 +173,8 @@ pub(crate) const LEADER_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest shadow executions under way: beyond, hits are not compared.
 pub(crate) const SHADOWS_MAX: usize = 16;
+
+/// Answers that are kept to be given again while nothing moves, and the largest of them in bytes:
+/// together at most 16 MiB.
+pub(crate) const REPEATS_MAX: usize = 2_048;
+pub(crate) const REPEAT_BYTES_MAX: usize = 8 << 10;

@@ -36,8 +36,8 @@ pub(crate) struct Entry {
 
 impl Entry {
     pub(crate) fn begin<B>(
-        metrics: Metrics,
-        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        clock: &Arc<dyn Clock>,
         door: &Door,
         request: &Request<B>,
     ) -> Self {
@@ -50,8 +50,8 @@ impl Entry {
         };
         Self {
             began: clock.boot(),
-            metrics,
-            clock,
+            metrics: metrics.clone(),
+            clock: Arc::clone(clock),
             listener,
             from,
             method: request.method().clone(),
@@ -66,8 +66,13 @@ impl Entry {
     }
 
     /// Says whom the request is for.
-    pub(crate) fn target(&mut self, target: &Target) {
-        self.target = Some(target.clone());
+    pub(crate) fn target(&mut self, target: Target) {
+        self.target = Some(target);
+    }
+
+    /// When its head was there.
+    pub(crate) fn began(&self) -> BootTime {
+        self.began
     }
 }
 

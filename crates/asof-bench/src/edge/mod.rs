@@ -2,6 +2,7 @@
 //! cache, every server on one core.
 
 pub(crate) mod servers;
+mod writes;
 
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use asof_env::{Clock as _, SystemClock};
 use tempfile::TempDir;
 
 use self::servers::Peer;
+use self::writes::Writes;
 use crate::client::Ring;
 use crate::data::{self, Shape};
 use crate::http::serve::Served;
@@ -54,7 +56,7 @@ struct Contestant {
 /// The edge, with what it needs.
 struct Ours {
     served: Served,
-    _store: Served,
+    store: Served,
     _dirs: [TempDir; 2],
 }
 
@@ -97,6 +99,9 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
         }
     }
     tell(report, &contestants, slowest * PACE);
+    if let Some(edge) = contestants.first_mut() {
+        report.comparisons.push(edge.moving(ours.store.address, effort)?);
+    }
     drop(pinning);
     Ok(())
 }
@@ -158,6 +163,31 @@ impl Contestant {
         Ok(())
     }
 
+    /// The same while the moment of the edge moves with every commit of its store, in turn with a
+    /// moment that moves only as time goes by.
+    fn moving(&mut self, store: SocketAddr, effort: Effort) -> Result<Comparison> {
+        let mut series = Series::default();
+        for _ in 0..effort.rounds {
+            self.rates.clear();
+            let writes = Writes::begin(store)?;
+            self.measure(effort, 1)?;
+            writes.end()?;
+            series.ours.append(&mut self.rates);
+            self.measure(effort, 1)?;
+            series.peer.append(&mut self.rates);
+        }
+        Ok(Comparison {
+            name: "edge/moving".to_owned(),
+            what: format!(
+                "hits while the store commits {} times a second / while it commits nothing",
+                writes::RATE
+            ),
+            bound: Bound::None,
+            unit: Unit::Rate,
+            series,
+        })
+    }
+
     fn pace(&mut self, rate: f64, effort: Effort) -> Result<()> {
         let mut took = self.ring(effort)?.paced(rate, effort.paced)?;
         took.sort_by(f64::total_cmp);
@@ -189,7 +219,7 @@ impl Ours {
             ),
         )?;
         let served = Served::start_by(servers::pinned, &["edge-here"], Some(&file))?;
-        let ours = Self { served, _store: store, _dirs: [dir, settings] };
+        let ours = Self { served, store, _dirs: [dir, settings] };
         ours.warm()?;
         Ok(ours)
     }

@@ -20,6 +20,8 @@ pub(crate) struct Figures {
     pub(crate) reads: Counter,
     /// Of these, conditional ones that were answered with "unchanged".
     pub(crate) unchanged: Counter,
+    /// Hits that were answered as the same request was before, since nothing had moved.
+    pub(crate) repeats: Counter,
     /// Hits that were executed once more, unseen, to be compared.
     pub(crate) shadows: Counter,
     /// Routes that were held back.
@@ -65,6 +67,8 @@ impl Figures {
     pub(crate) fn register(&self, registry: &mut Registry) {
         registry.register("edge_calls", "Calls, by outcome", self.outcomes.clone());
         registry.register("edge_executions", "Calls executed by services", self.executions.clone());
+        let repeats = self.repeats.clone();
+        registry.register("edge_repeats", "Hits like one before, nothing having moved", repeats);
         let shadows = self.shadows.clone();
         registry.register("edge_shadow_executions", "Hits executed again to compare", shadows);
         registry.register("edge_store_reads", "Reads asked of stores", self.reads.clone());

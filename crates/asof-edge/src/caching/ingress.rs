@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 
+use super::again::{Asked, Hit};
 use super::auth::{self, Identity};
 use super::moment::{Choice, Sight};
 use super::named::{self, Named};
@@ -105,31 +106,29 @@ impl Inner {
                 return Soon::now(refused(&problem));
             }
             let (transport, whom) = (Transport::of(&call), name.clone());
-            let answer = match bypass(known.as_ref(), &call.request, &who) {
+            let made = match bypass(known.as_ref(), &call.request, &who) {
                 Ok(known) => self.cached(root, Arc::clone(known), named, who, call),
                 Err(why) => Soon::later(async move {
                     let answer = self.bypassed(&root, &name, call, why).await;
-                    (root, answer)
+                    Made { root, answer, hit: None }
                 }),
             };
-            answer.then(move |(root, answer)| Soon::now(self.sent(&root, &whom, transport, answer)))
+            made.then(move |made| Soon::now(self.sent(made, &whom, transport)))
         })
     }
 
     /// The answer as it leaves.
-    fn sent(
-        &self,
-        root: &Root,
-        name: &ServiceName,
-        transport: Transport,
-        mut answer: Answer,
-    ) -> Answer {
-        if self.is_restored(root) {
+    fn sent(&self, made: Made, name: &ServiceName, transport: Transport) -> Answer {
+        let Made { root, mut answer, hit } = made;
+        if self.is_restored(&root) {
             let detail = "a store was restored while this was answered: ask again";
             return refused(&Problem::new(ProblemKind::Unavailable, detail));
         }
-        finish(root, answer.response.headers_mut(), transport);
+        finish(&root, answer.response.headers_mut(), transport);
         self.metrics.count(name.as_str(), answer.outcome.0);
+        if let Some(hit) = hit {
+            self.keep(hit, root, &answer);
+        }
         answer
     }
 
@@ -143,7 +142,7 @@ impl Inner {
         root.epochs.iter().any(|(name, known)| epoch(name.as_str()) != Some(*known))
     }
 
-    /// The answer to a request that may be cached, and the root that it was made below.
+    /// The answer to a request that may be cached.
     fn cached(
         self: &Arc<Self>,
         root: Arc<Root>,
@@ -151,28 +150,27 @@ impl Inner {
         named: Named,
         who: Identity,
         call: Call,
-    ) -> Soon<'_, (Arc<Root>, Answer)> {
+    ) -> Soon<'_, Made> {
         let (parts, body) = call.request.into_parts();
-        let depth = call.depth;
+        let (depth, again) = (call.depth, call.asked);
         bounded(body, root.plan.limits.body_bytes).then(move |body| {
             let body = match body {
                 Ok(body) => body,
-                Err(problem) => return Soon::now((root, refused(&problem))),
+                Err(problem) => {
+                    return Soon::now(Made { root, answer: refused(&problem), hit: None });
+                }
             };
-            let asked = Whole { parts, body, known, named, depth };
+            let asked = Whole { parts, body, known, named, depth, again };
             self.served(&root, asked).then(move |(asked, found)| {
                 if root.overtaken_in.get().is_none() {
-                    let answer = asked.answered(self, &root, found);
-                    return Soon::now((root, answer));
+                    return Soon::now(asked.answered(self, root, found));
                 }
                 Soon::later(async move {
                     let Some(lower) = self.below_the_cap(&root, &asked, &who).await else {
-                        let answer = asked.answered(self, &root, found);
-                        return (root, answer);
+                        return asked.answered(self, root, found);
                     };
                     let (asked, found) = self.served(&lower, asked).await;
-                    let answer = asked.answered(self, &lower, found);
-                    (lower, answer)
+                    asked.answered(self, lower, found)
                 })
             })
         })
@@ -192,7 +190,7 @@ impl Inner {
             };
             validities.push(release.validity);
             let call = asked.call(state, release.text);
-            self.serve(&tree, call, None, asked.depth).then(move |served| {
+            self.serve(&tree, Arc::clone(&call), None, asked.depth).then(move |served| {
                 // What the client is told holds only while its settings and the release are what
                 // they are.
                 let validity = validities.into_iter().fold(
@@ -201,7 +199,7 @@ impl Inner {
                         known.and_then(|known| known.intersect(state?))
                     },
                 );
-                Soon::now((asked, Ok((served, validity))))
+                Soon::now((asked, Ok(Found { call, served, validity })))
             })
         })
     }
@@ -295,10 +293,23 @@ struct Whole {
     known: Arc<Known>,
     named: Named,
     depth: u32,
+    again: Option<Asked>,
 }
 
-/// What came of a request at a moment, and where the client may take it to be true.
-type Found = (Served, Option<Validity>);
+/// What came of a request at a moment.
+struct Found {
+    call: Arc<cache::Call>,
+    served: Served,
+    /// Where the client may take it to be true.
+    validity: Option<Validity>,
+}
+
+/// An answer, and the root that it was made below.
+struct Made {
+    root: Arc<Root>,
+    answer: Answer,
+    hit: Option<Hit>,
+}
 
 impl Whole {
     fn call(&self, state: Vec<(Box<str>, Box<str>)>, release: Box<str>) -> Arc<cache::Call> {
@@ -306,24 +317,27 @@ impl Whole {
         canonical::call(&self.known, method, uri, headers, state, release, self.body.clone())
     }
 
-    fn answered(self, inner: &Inner, root: &Root, found: Result<Found, Problem>) -> Answer {
-        let (served, validity) = match found {
+    fn answered(self, inner: &Inner, root: Arc<Root>, found: Result<Found, Problem>) -> Made {
+        let Found { call, served, validity } = match found {
             Ok(found) => found,
-            Err(problem) => return refused(&problem),
+            Err(problem) => return Made { root, answer: refused(&problem), hit: None },
         };
         let outcome = engine::Outcome(served.outcome.as_str());
+        let again = self.again.filter(|_| served.outcome == Outcome::Hit);
         let is_problem = served.content().is_none();
         // What may be erased is asked for again each time, though it is a fact.
         let lasts = matches!(self.named, Named::Fact(_))
             && validity.is_some()
             && served.fact.as_ref().is_ok_and(|fact| !inner.cache.may_be_erased(fact));
         let Parts { method, headers, .. } = self.parts;
-        let mut response = reply::outward(root, &method, headers, served, validity);
+        let mut response = reply::outward(&root, &method, headers, served, validity);
         if !is_problem {
             let headers = response.headers_mut();
-            named::describe(&self.known, self.named, root, lasts, headers);
+            named::describe(&self.known, self.named, &root, lasts, headers);
         }
-        Answer { response, outcome }
+        let (known, depth) = (self.known, self.depth);
+        let hit = again.map(|asked| Hit { asked, known, call, depth });
+        Made { root, answer: Answer { response, outcome }, hit }
     }
 }
 

@@ -5,6 +5,7 @@
 //! in at `egress`, with the context that they were given. Both end in `serve`, which has the
 //! cache say what is to be done; `execute` has a service answer, `origin` a store.
 
+mod again;
 mod auth;
 mod canonical;
 mod change;
@@ -45,14 +46,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use asof_cache::{Cache, CallId, Settings};
-use asof_env::{Clock, Random};
+use asof_env::{BootTime, Clock, Random};
 use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
+pub use self::again::Asked;
+use self::again::Repeats;
 use self::auth::Gate;
 use self::draw::Draw;
 use self::figures::Figures;
@@ -65,7 +68,7 @@ use self::stores::Stores;
 use self::warm::WarmUp;
 use crate::body::{Body, BodyError};
 use crate::config::{Plan, ServiceName, StoreName};
-use crate::engine::{Answer, Call, Engine, Origin};
+use crate::engine::{Again, Answer, Call, Engine, Origin};
 use crate::limits;
 use crate::target::Target;
 use crate::upstream::Forwarder;
@@ -96,6 +99,8 @@ pub(crate) struct Inner {
     versions: Versions,
     /// What watches the versions of services.
     watching: Mutex<Vec<AbortHandle>>,
+    /// Answers that stand while nothing moves.
+    repeats: Arc<Repeats>,
     metrics: Figures,
     /// What operators asked about, and whether stores are told.
     told: tell::Told,
@@ -149,6 +154,7 @@ impl Caching {
             gate: ArcSwap::default(),
             versions: Versions::default(),
             watching: Mutex::default(),
+            repeats: Arc::default(),
             metrics: Figures::default(),
             told: tell::Told::default(),
         }))
@@ -156,6 +162,10 @@ impl Caching {
 }
 
 impl Engine for Caching {
+    fn again(&self, request: &Request<Incoming>, now: BootTime) -> Again {
+        self.0.again(request, now)
+    }
+
     async fn call(&self, call: Call) -> Answer {
         match &call.origin {
             Origin::Client { .. } | Origin::Preview { .. } => self.0.ingress(call).await,
@@ -205,8 +215,9 @@ impl Engine for Caching {
             inner.peers.disown(&inner.cache);
         }
         inner.meet(plan);
-        inner.stores.follow(plan, &inner.cache, &inner.clock);
+        inner.stores.follow(plan, &inner.cache, &inner.repeats, &inner.clock);
         inner.plan.store(Arc::new(Some(Arc::clone(plan))));
+        inner.repeat_by(plan);
         tell::start(inner, plan);
     }
 

@@ -119,6 +119,7 @@ impl Inner {
         for known in &touched {
             act(known);
         }
+        self.repeats.moved();
         json(&touched.iter().map(|known| route_report(known)).collect::<Vec<_>>())
     }
 }

@@ -235,7 +235,7 @@ impl Inner {
     }
 
     /// Executes a share of the hits once more, unseen, and compares.
-    fn shadow(
+    pub(crate) fn shadow(
         self: &Arc<Self>,
         root: &Arc<Root>,
         call: &Arc<Call>,
@@ -271,6 +271,7 @@ impl Inner {
             tracing::error!(route = known.name, why, "a route is quarantined");
             self.metrics.quarantines.inc();
         }
+        self.repeats.moved();
         self.cache.drop_where(|call| call.route == known.digest);
         self.peers.disown(&self.cache);
     }

@@ -16,6 +16,7 @@ use asof_env::{BootTime, Clock};
 use asof_time::{Epoch, Timestamp};
 use tokio::sync::watch;
 
+use super::again::Repeats;
 use crate::config::{self, Plan, Store, StoreName};
 use crate::limits;
 
@@ -39,7 +40,7 @@ const ERASABLE: &str = "space-erasable";
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What is known of a store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct View {
     pub(crate) epoch: Epoch,
     pub(crate) through: Timestamp,
@@ -122,7 +123,13 @@ impl Stores {
 
     /// Follows the stores of `plan`, and no others. One whose settings changed is followed anew,
     /// under a number of its own: nothing made of the old one ever matches.
-    pub(crate) fn follow(&self, plan: &Plan, cache: &Arc<Cache>, clock: &Arc<dyn Clock>) {
+    pub(crate) fn follow(
+        &self,
+        plan: &Plan,
+        cache: &Arc<Cache>,
+        repeats: &Arc<Repeats>,
+        clock: &Arc<dyn Clock>,
+    ) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.window = plan.limits.window;
         known.followed.retain(|name, followed| plan.stores.get(name) == Some(&followed.settings));
@@ -144,6 +151,7 @@ impl Stores {
                 client,
                 store: Arc::downgrade(&followed),
                 cache: Arc::downgrade(cache),
+                repeats: Arc::clone(repeats),
                 all: Arc::downgrade(&self.known),
                 clock: Arc::clone(clock),
                 obeyed: Cell::default(),
@@ -195,6 +203,7 @@ struct Follower {
     client: Client,
     store: Weak<Followed>,
     cache: Weak<Cache>,
+    repeats: Arc<Repeats>,
     all: Weak<Mutex<Known>>,
     clock: Arc<dyn Clock>,
     /// The last control record that was heard of, and its timeline.
@@ -241,6 +250,7 @@ impl Follower {
         for space in spaces.iter().filter(|space| space.erasable) {
             cache.foresee_erasure(store.id, &space.name);
         }
+        self.repeats.moved();
         self.obeyed.set(Some((epoch, control)));
         let mut missed = Some(time.control_sequence);
         if self.catch_up(&mut missed) {
@@ -330,9 +340,13 @@ impl Follower {
             ERASED => {
                 let Some((space, _)) = control.subject.split_once('/') else { return };
                 cache.erase(store.id, space);
+                self.repeats.clear();
                 tracing::warn!(store = %self.name, space, control = control.sequence, "something was erased: all that was made of the space is dropped");
             }
-            ERASABLE => cache.foresee_erasure(store.id, &control.subject),
+            ERASABLE => {
+                cache.foresee_erasure(store.id, &control.subject);
+                self.repeats.moved();
+            }
             _ => {}
         }
     }
@@ -348,7 +362,9 @@ impl Follower {
     /// Publishes what is known. A feed that steps back within an epoch is wrong: the moment
     /// freezes where it was.
     fn show(&self, store: &Followed, view: View) {
+        let mut moved = false;
         store.view.send_modify(|known| {
+            moved = known.is_none_or(|known| View { heard: view.heard, ..known } != view);
             let back = known.is_some_and(|known| {
                 known.epoch == view.epoch && view.through < known.through
             });
@@ -358,6 +374,9 @@ impl Follower {
                 *known = Some(view);
             }
         });
+        if moved {
+            self.repeats.moved();
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 pub(crate) mod lanes;
 pub(crate) mod tls;
 
-use core::convert::Infallible;
 use core::pin::pin;
 use core::time::Duration;
 use std::net::SocketAddr;
@@ -27,9 +26,9 @@ use self::lanes::Lanes;
 use self::tls::Acceptor;
 use crate::door::{self, Door, Peer};
 use crate::engine::Engine;
+use crate::limits;
 use crate::metrics::DoorLabel;
 use crate::server::Shared;
-use crate::{admin, limits};
 
 /// One socket that is listened on.
 #[derive(Debug)]
@@ -163,15 +162,7 @@ impl<E: Engine> Connection<E> {
         let count = Arc::clone(&requests);
         let service = service_fn(move |request: Request<Incoming>| {
             count.fetch_add(1, Ordering::Relaxed);
-            let (shared, door) = (Arc::clone(&shared), door.clone());
-            async move {
-                let response = match door {
-                    Door::Admin => admin::handle(&shared, request).await,
-                    Door::Peer => admin::peer(&shared, request).await,
-                    _ => door::handle(&shared, &door, peer, request).await,
-                };
-                Ok::<_, Infallible>(response)
-            }
+            door::answer(&shared, &door, peer, request)
         });
         let builder = self.builder();
         // A client that takes nothing of its answer must not hold its place for ever.

@@ -1,5 +1,6 @@
 //! The engine that caches, over sockets: a real store, services of the test, and the edge between.
 
+mod again;
 mod alerts;
 mod away;
 mod basics;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use asof_edge::{Addresses, Caching, Edge, Plan};
+use asof_edge::{Addresses, Caching, Edge, Plan, Reloader};
 use asof_env::{BootTime, Clock, SystemClock, SystemRandom};
 use asof_server::Config;
 use asof_store::{Options, Store};
@@ -265,6 +265,9 @@ pub(crate) struct World {
     pub(crate) http: Http,
     pub(crate) clock: Arc<AheadClock>,
     preview: SocketAddr,
+    reloader: Reloader<Caching>,
+    /// What the edge was configured by.
+    config: String,
     running: Mutex<Option<Running>>,
     _stop_edge: oneshot::Sender<()>,
     folder: tempfile::TempDir,
@@ -299,7 +302,7 @@ impl World {
         text.push_str(&more.replace("STORE", &store.to_string()));
         let plan = crate::harness::plan(&text);
         let clock = Arc::new(AheadClock::default());
-        let (addresses, stop) = edge(plan, services, Arc::clone(&clock)).await;
+        let (addresses, reloader, stop) = reloadable(plan, services, Arc::clone(&clock)).await;
         let world = Self {
             ingress: addresses.ingress,
             admin: addresses.admin,
@@ -307,6 +310,8 @@ impl World {
             http,
             clock,
             preview: addresses.preview.unwrap(),
+            reloader,
+            config: text,
             running: Mutex::new(Some(running)),
             _stop_edge: stop,
             folder,
@@ -326,6 +331,13 @@ impl World {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         panic!("the edge does not become ready");
+    }
+
+    /// Has the edge go on with `old` in its configuration replaced by `new`.
+    pub(crate) async fn reload(&self, old: &str, new: &str) {
+        assert!(self.config.contains(old), "{}", self.config);
+        let plan = crate::harness::plan(&self.config.replace(old, new));
+        self.reloader.reload(plan).await.unwrap();
     }
 
     /// Stops the store: its connections end.
@@ -482,6 +494,16 @@ pub(crate) async fn edge(
     services: &[&Service],
     clock: Arc<AheadClock>,
 ) -> (Addresses, oneshot::Sender<()>) {
+    let (addresses, _, stop) = reloadable(plan, services, clock).await;
+    (addresses, stop)
+}
+
+/// As [`edge`], with what can give it another configuration.
+async fn reloadable(
+    plan: Plan,
+    services: &[&Service],
+    clock: Arc<AheadClock>,
+) -> (Addresses, Reloader<Caching>, oneshot::Sender<()>) {
     let memory = plan.limits.memory;
     let clock: Arc<dyn Clock> = clock;
     let own = Arc::clone(&clock);
@@ -494,9 +516,9 @@ pub(crate) async fn edge(
     for service in services {
         service.attach(&addresses);
     }
-    let (stop, stopped) = oneshot::channel::<()>();
+    let (reloader, (stop, stopped)) = (edge.reloader(), oneshot::channel::<()>());
     tokio::spawn(edge.run(async { drop(stopped.await) }));
-    (addresses, stop)
+    (addresses, reloader, stop)
 }
 
 /// A route of `service` that takes all paths and is on.
