@@ -270,9 +270,10 @@ pub fn messages(page: FeedPage, at: &mut Place) -> Vec<FeedMessage> {
         cap: cap.map(Into::into),
     };
     let mut messages = Vec::with_capacity(count.max(1));
-    for (place, (cursor, item)) in (1..).zip(page.items) {
+    for (place, (mut cursor, item)) in (1..).zip(page.items) {
         if place == count {
-            at.through = page.through;
+            // Whoever goes on from here knows all that the message says that it knows.
+            (cursor, at.through) = (page.cursor, page.through);
         } else if let FeedItem::Commit(commit) = &item {
             let before = commit.effective.prev().unwrap_or(Timestamp::MIN);
             at.through = at.through.max(before);
@@ -295,5 +296,49 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     if stopping.wait_for(|stopping| *stopping).await.is_err() {
         // Nobody is left who could stop it.
         core::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asof_store::{
+        CommitRequest, Key, Op, Options, Precondition, SpaceName, Store, Value, Write,
+    };
+
+    use super::*;
+
+    /// Found by the simulation: the last message of a page said that all was known up to closed,
+    /// and whoever lost the connection after it and went on from its cursor was told less.
+    #[test]
+    fn whoever_goes_on_from_a_message_knows_no_less_than_it_said() {
+        let store = Store::in_memory(Options::default()).unwrap();
+        for value in ["1", "2", "3"] {
+            let write = Write {
+                space: SpaceName::new("s").unwrap(),
+                key: Key::new("k").unwrap(),
+                op: Op::Put(Value::binary(value.as_bytes().to_vec())),
+                precondition: Precondition::None,
+            };
+            let request = CommitRequest { writes: vec![write], ..CommitRequest::default() };
+            store.commit(request).unwrap();
+        }
+        for limit in 1..=5 {
+            let mut at = Place::at(Cursor::START);
+            loop {
+                let page = store.feed(at.after, None, limit).unwrap();
+                let more = page.more;
+                for message in messages(page, &mut at) {
+                    let (_, cursor) = message.cursor.0.split_once('.').unwrap();
+                    let again = Place::at(cursor.parse().unwrap());
+                    assert!(
+                        again.through >= message.through.0,
+                        "{message:?} with pages of {limit}"
+                    );
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
     }
 }
