@@ -2,10 +2,11 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use asof_store::Options;
+use asof_store::{ControlAction, Options};
 use asof_time::limits as store_limits;
 use serde::Deserialize;
 
@@ -36,6 +37,76 @@ pub struct Config {
     pub log: Log,
     /// How the store behaves.
     pub store: StoreConfig,
+    /// Who is told of control actions. The service only counts: whoever runs it sends.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// Somebody who is told of control actions.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// What it is called in metrics, logs and in the name of its cursor: lower-case letters, digits
+    /// and `-`.
+    pub name: String,
+    /// Where it is told; plain HTTP on loopback only.
+    pub url: String,
+    /// File with the secret by which messages are signed: `whsec_` and base64 of 24 to 64 bytes.
+    pub secret_file: PathBuf,
+    /// Certificates to trust in place of those of the machine, in PEM.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// The actions that are told, as `asof audit` calls them; all where `None`.
+    #[serde(default)]
+    pub actions: Option<Vec<String>>,
+}
+
+impl Webhook {
+    fn check(&self) -> Result<(), ConfigError> {
+        let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let Self { name, url, .. } = self;
+        if name.is_empty() || name.len() > limits::WEBHOOK_NAME_MAX || !name.bytes().all(named) {
+            return Err(ConfigError(format!(
+                "webhooks: name = \"{}\" is not 1 to {} lower-case letters, digits and `-`",
+                name.escape_debug(),
+                limits::WEBHOOK_NAME_MAX
+            )));
+        }
+        let wrong = |why: &str| Err(ConfigError(format!("webhooks.{name}: url = \"{url}\" {why}")));
+        let Ok(uri) = url.parse::<http::Uri>() else {
+            return wrong("is no URL");
+        };
+        let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
+        if authority.is_empty() || authority.contains('@') {
+            return wrong("is no URL such as https://example.org/hook, without a user");
+        }
+        let host = uri.host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let here = bare == "localhost"
+            || bare.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        match uri.scheme_str() {
+            Some("https") => {}
+            Some("http") if here => {}
+            _ => return wrong("is neither https nor http on loopback"),
+        }
+        let known = |action: &&String| {
+            ControlAction::ALL.iter().any(|known| known.as_str() == action.as_str())
+        };
+        let mut actions = self.actions.iter().flatten();
+        match actions.find(|action| !known(action)) {
+            None if self.actions.as_ref().is_some_and(Vec::is_empty) => Err(ConfigError(format!(
+                "webhooks.{name}: actions = [] tells nothing: leave it out"
+            ))),
+            None => Ok(()),
+            Some(other) => {
+                let all: Vec<_> = ControlAction::ALL.iter().map(|known| known.as_str()).collect();
+                Err(ConfigError(format!(
+                    "webhooks.{name}: there is no action \"{}\"; there are {}",
+                    other.escape_debug(),
+                    all.join(", ")
+                )))
+            }
+        }
+    }
 }
 
 impl Default for Config {
@@ -50,6 +121,7 @@ impl Default for Config {
             guard: Guard::default(),
             log: Log::default(),
             store: StoreConfig::default(),
+            webhooks: Vec::new(),
         }
     }
 }
@@ -196,6 +268,90 @@ impl StoreConfig {
     }
 }
 
+impl Config {
+    /// Every setting as it would be in effect, defaults included, by its path.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        // All members by name, so that a new one is not forgotten here.
+        let Self {
+            data,
+            listen,
+            tls,
+            require_tokens,
+            tls_terminated_elsewhere,
+            limits,
+            guard: Guard { confirm_above_keys },
+            log: Log { format, filter },
+            store,
+            webhooks,
+        } = self;
+        let Limits {
+            connections,
+            followers,
+            header_timeout,
+            body_timeout,
+            write_timeout,
+            idle_timeout,
+            drain_timeout,
+        } = limits;
+        let StoreConfig {
+            value_bytes_max,
+            schedule_limit,
+            idle_tick,
+            clock_jump_limit,
+            clock_start_limit,
+            cache_bytes,
+            retention_interval,
+        } = store;
+        let format = match format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        let always: [(&str, &dyn fmt::Display); 20] = [
+            ("guard.confirm_above_keys", confirm_above_keys),
+            ("limits.body_timeout", body_timeout),
+            ("limits.connections", connections),
+            ("limits.drain_timeout", drain_timeout),
+            ("limits.followers", followers),
+            ("limits.header_timeout", header_timeout),
+            ("limits.idle_timeout", idle_timeout),
+            ("limits.write_timeout", write_timeout),
+            ("listen", listen),
+            ("log.filter", filter),
+            ("log.format", &format),
+            ("require_tokens", require_tokens),
+            ("store.cache_bytes", cache_bytes),
+            ("store.clock_jump_limit", clock_jump_limit),
+            ("store.clock_start_limit", clock_start_limit),
+            ("store.idle_tick", idle_tick),
+            ("store.retention_interval", retention_interval),
+            ("store.schedule_limit", schedule_limit),
+            ("store.value_bytes_max", value_bytes_max),
+            ("tls_terminated_elsewhere", tls_terminated_elsewhere),
+        ];
+        let always = always.map(|(name, value)| (name.to_owned(), value.to_string()));
+        let mut all = BTreeMap::from(always);
+        let path = |path: &PathBuf| path.display().to_string();
+        all.extend(data.iter().map(|data| ("data".to_owned(), path(data))));
+        if let Some(Tls { cert, key }) = tls {
+            all.insert("tls.cert".to_owned(), path(cert));
+            all.insert("tls.key".to_owned(), path(key));
+        }
+        for Webhook { name, url, secret_file, ca_file, actions } in webhooks {
+            let actions = actions.as_ref().map_or_else(|| "all".to_owned(), |list| list.join(", "));
+            let mut put = |member: &str, value: String| {
+                all.insert(format!("webhooks.{name}.{member}"), value);
+            };
+            put("url", url.clone());
+            put("secret_file", path(secret_file));
+            put("actions", actions);
+            if let Some(file) = ca_file {
+                put("ca_file", path(file));
+            }
+        }
+        all
+    }
+}
+
 /// Why a configuration is refused; names the line and column, or the member.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError(String);
@@ -248,7 +404,26 @@ impl Config {
                 return refuse(format!("{name} = {count} is not within {least} to {most}"));
             }
         }
+        self.check_webhooks()?;
         self.check_spans()
+    }
+
+    fn check_webhooks(&self) -> Result<(), ConfigError> {
+        let most = limits::WEBHOOKS_MAX;
+        if self.webhooks.len() > most {
+            let count = self.webhooks.len();
+            return Err(ConfigError(format!(
+                "there are {count} [[webhooks]], the limit is {most}"
+            )));
+        }
+        let mut names = BTreeSet::new();
+        for webhook in &self.webhooks {
+            webhook.check()?;
+            if !names.insert(&webhook.name) {
+                return Err(ConfigError(format!("two [[webhooks]] are called {}", webhook.name)));
+            }
+        }
+        Ok(())
     }
 
     fn check_spans(&self) -> Result<(), ConfigError> {

@@ -129,7 +129,8 @@ pub(crate) fn commits(epoch: Epoch, page: LogPage) -> CommitListBody {
     }
 }
 
-pub(crate) fn control(record: ControlRecord) -> ControlBody {
+/// A record of the audit as the API shows it.
+pub fn control(record: ControlRecord) -> ControlBody {
     ControlBody {
         sequence: record.sequence,
         at: record.at.into(),

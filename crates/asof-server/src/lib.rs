@@ -15,6 +15,7 @@ mod answering;
 mod app;
 mod body;
 mod config;
+mod confirmed;
 mod connection;
 mod console;
 mod convert;
@@ -35,13 +36,16 @@ mod router;
 mod sight;
 mod span;
 mod tls;
+mod webhooks;
 
 pub use access::{Access, new_secret, token_hash};
 pub use app::{Settings, Transport};
 pub use body::{Body, BodyError};
-pub use config::{Config, ConfigError, Limits, Log, LogFormat, StoreConfig, Tls};
+pub use config::{Config, ConfigError, Limits, Log, LogFormat, StoreConfig, Tls, Webhook};
+pub use convert::control as control_body;
 #[doc(hidden)]
 pub use handler::feed::{Place, messages};
 pub use listen::{ServeError, Server, serve};
 pub use router::{Router, router};
 pub use span::Span;
+pub use webhooks::WebhookFigures;

@@ -114,6 +114,12 @@ pub(crate) const COUNT_REST: u32 = 20;
 /// And never before this.
 pub(crate) const COUNT_REST_MIN: Duration = Duration::from_secs(2);
 
+/// Webhooks at most: each has a thread of its own.
+pub(crate) const WEBHOOKS_MAX: usize = 8;
+
+/// Letters of the name of one.
+pub(crate) const WEBHOOK_NAME_MAX: usize = 64;
+
 /// Edges that may tell how they stand at once.
 pub(crate) const EDGES_MAX: usize = 64;
 
@@ -122,6 +128,9 @@ pub(crate) const EDGE_REPORT_BYTES_MAX: usize = 256 << 10;
 
 /// Routes of it.
 pub(crate) const EDGE_ROUTES_MAX: usize = 256;
+
+/// Releases of services that it reads.
+pub(crate) const EDGE_RELEASES_MAX: usize = 256;
 
 /// Bytes of its name.
 pub(crate) const EDGE_NAME_BYTES_MAX: usize = 128;

@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::connection::{Acceptor, Speaker};
 use crate::lanes::Lanes;
 use crate::tls;
+use crate::webhooks::WebhookFigures;
 
 /// Why a server does not start.
 #[derive(Debug)]
@@ -118,6 +119,11 @@ impl Server {
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it is counted how webhooks are told.
+    pub fn webhook_figures(&self) -> WebhookFigures {
+        self.speaker.app.metrics.webhooks.clone()
     }
 
     /// Accepts connections until `shutdown`; then lets requests under way end, within the drain

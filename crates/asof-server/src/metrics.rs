@@ -15,6 +15,8 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::webhooks::WebhookFigures;
+
 /// Bounds of the latency histogram in seconds: from a read out of memory to a long walk.
 const LATENCY_BOUNDS: [f64; 14] = [
     0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5,
@@ -33,6 +35,8 @@ pub(crate) struct Metrics {
     pub(crate) followers: Gauge<i64, AtomicI64>,
     /// Open connections.
     pub(crate) connections: Gauge<i64, AtomicI64>,
+    /// How webhooks are told.
+    pub(crate) webhooks: WebhookFigures,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -78,9 +82,11 @@ impl Metrics {
         );
         registry.register("feed_followers", "Followers of the feed", Gauge::clone(&followers));
         registry.register("connections", "Open connections", Gauge::clone(&connections));
+        let webhooks = WebhookFigures::default();
+        webhooks.register(&mut registry);
         registry.register_collector(Box::new(StoreCollector { store, clock }));
         let usual = RouteId::ALL.iter().map(|_| Usual::default()).collect();
-        Self { registry, requests, latency, usual, followers, connections }
+        Self { registry, requests, latency, usual, followers, connections, webhooks }
     }
 
     /// Counts one answer.

@@ -272,6 +272,9 @@ macro_rules! control_actions {
         pub enum ControlAction { $($(#[$doc])* $name,)* }
 
         impl ControlAction {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
             /// The name under which every surface shows it.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }

@@ -10,7 +10,7 @@ use crate::commands::{
     erase::Erase, erase::Erasures, explain::Explain, export::Export, get::Get, history::History,
     import::ImportCommand, log::Log, ls::Ls, origin::OriginCommand, pin::PinCommand, put::Put,
     release::ReleaseCommand, restore::Restore, revert::Revert, run::Run, serve::Serve,
-    space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify,
+    space::SpaceCommand, time::Time, token::TokenCommand, verify::Verify, webhook::WebhookCommand,
 };
 
 const EXAMPLES: &str = "\
@@ -105,6 +105,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Origin(OriginCommand),
     Audit(Audit),
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     Backup(Backup),
     Restore(Restore),
     Verify(Verify),

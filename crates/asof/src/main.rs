@@ -16,6 +16,7 @@ mod progress;
 mod show;
 mod table;
 mod testrepo;
+mod webhook;
 
 use std::io::Write as _;
 use std::process::ExitCode;

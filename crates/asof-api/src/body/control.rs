@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CapEdgeBody;
 use crate::Moment;
 
 /// Accepts the wall clock as it is.
@@ -39,6 +40,9 @@ pub struct CapRequest {
 pub struct CapState {
     /// `null` where there is none.
     pub cap: Option<CapBody>,
+    /// The edges that told this store how they stand; for operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edges: Option<Vec<CapEdgeBody>>,
 }
 
 /// A cap that is set.

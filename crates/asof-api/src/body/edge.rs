@@ -23,7 +23,11 @@ pub struct EdgeReport {
     pub cache: EdgeCache,
     /// Where it reads which release of a service is in force; absent where none are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub releases: Option<EdgeReleases>,
+    pub release_space: Option<EdgeReleases>,
+    /// The releases of services that it reads, and which of them it can ask; absent where it does
+    /// not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releases: Option<Vec<EdgeRelease>>,
     /// How the answers that were asked about last are made up, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explained: Vec<EdgeExplained>,
@@ -63,6 +67,23 @@ pub struct EdgeRoute {
     pub hit_rate: f64,
     /// Results that could not be kept, by reason.
     pub unstorable: BTreeMap<String, u64>,
+}
+
+/// A key of a store that says which version of a service answers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeRelease {
+    /// What the edge calls the store.
+    pub store: String,
+    /// The space.
+    pub space: String,
+    /// The key.
+    pub key: String,
+    /// The service.
+    pub service: String,
+    /// The versions that have instances of their own.
+    pub versions: Vec<String>,
+    /// Instances of which the configuration states no version: they are asked for all others.
+    pub unstated: u64,
 }
 
 /// A store, as an edge knows it.
@@ -177,4 +198,81 @@ pub struct EdgeBody {
 pub struct EdgeHeardBody {
     /// The wall time of the store.
     pub heard: Moment,
+}
+
+/// An edge, by how it goes by the cap.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CapEdgeBody {
+    /// What it calls itself.
+    pub name: String,
+    /// The wall time at which it was last heard.
+    pub heard: Moment,
+    /// Whether it should have been heard since.
+    pub late: bool,
+    /// The cap that it goes by; absent where it goes by none, or knows nothing of this store yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap: Option<Moment>,
+    /// How far it has followed this store; absent where it has not heard of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Moment>,
+    /// Whether it goes by the cap that is in force, or by none where there is none.
+    pub confirmed: bool,
+    /// The releases of software in force at latest then, and whom the edge could ask; absent where
+    /// the edge does not say, or was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub releases: Option<Vec<CapReleaseBody>>,
+}
+
+/// A release of a service in force at a moment, and whether an edge could ask it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct CapReleaseBody {
+    /// The space.
+    pub space: String,
+    /// The key.
+    pub key: String,
+    /// The service.
+    pub service: String,
+    /// The version in force; absent where none is, or what is there is no version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who would be asked.
+    pub upstreams: CapUpstreams,
+}
+
+/// Who is asked for a release.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CapUpstreams {
+    /// Instances of that version.
+    Own,
+    /// Instances of which nobody states the version: they may run another.
+    Unstated,
+    /// Nobody: the software in force no longer exists.
+    None,
+    /// The release cannot be read at that moment.
+    Unknown,
+}
+
+impl CapUpstreams {
+    /// As it is printed.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Unstated => "unstated",
+            Self::None => "none",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// The version that a value of a space of releases is: its text, or the field `version` of an
+/// object.
+pub fn release_version(value: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(value).ok()?.trim();
+    let text = match serde_json::from_str::<serde_json::Value>(text).ok() {
+        Some(serde_json::Value::String(text)) => text,
+        Some(serde_json::Value::Object(object)) => object.get("version")?.as_str()?.to_owned(),
+        _ => text.to_owned(),
+    };
+    (!text.is_empty()).then_some(text)
 }

@@ -24,8 +24,9 @@ pub use control::{
     TokenSecretBody,
 };
 pub use edge::{
-    EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody, EdgeListBody, EdgePeer, EdgeReleases,
-    EdgeReport, EdgeRoute, EdgeStore,
+    CapEdgeBody, CapReleaseBody, CapUpstreams, EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody,
+    EdgeListBody, EdgePeer, EdgeRelease, EdgeReleases, EdgeReport, EdgeRoute, EdgeStore,
+    release_version,
 };
 pub use erase::{EraseOutcome, EraseRequest, ErasureBody, ErasureListBody};
 pub use feed::{FeedEvent, FeedMessage};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{KeyBody, ReceiptBody, TimeBody, is_false};
+use super::{CapEdgeBody, KeyBody, ReceiptBody, TimeBody, is_false};
 use crate::{CommitId, Hash, Moment};
 
 /// What setting or clearing the cap led to, or would lead to.
@@ -20,6 +20,10 @@ pub struct CapOutcome {
     /// The second word that it takes, where so many keys are touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<String>,
+    /// The edges that told this store how they stand: a cap holds for whom an edge that has
+    /// confirmed it answers. Of one that is not among them nothing is known.
+    #[serde(default)]
+    pub edges: Vec<CapEdgeBody>,
 }
 
 /// What answers differently at latest once that has moved.

@@ -14,6 +14,8 @@ pub struct Act {
     pub facts: Vec<(&'static str, String)>,
     /// What would answer differently.
     pub blast: Option<Blast>,
+    /// How the edges that tell go by the cap; `None` where the action is about none.
+    pub edges: Option<Vec<EdgeLine>>,
     /// Why it was refused.
     pub refusal: Option<String>,
     /// The word that so many keys take.
@@ -26,6 +28,19 @@ pub struct Act {
     pub undo: &'static str,
     /// Where to go back to.
     pub back: String,
+}
+
+/// An edge, and what to know of it before the cap is moved.
+#[derive(Clone, Debug)]
+pub struct EdgeLine {
+    /// What it calls itself.
+    pub name: String,
+    /// The cap that it goes by, if any.
+    pub cap: Option<Timestamp>,
+    /// When it was last heard.
+    pub heard: Timestamp,
+    /// What to look at first.
+    pub warnings: Vec<String>,
 }
 
 /// What answers differently.

@@ -14,7 +14,7 @@ use asof_time::{Sequence, Timestamp};
 use crate::filters;
 use crate::frame::Frame;
 
-pub use act::{Act, Blast, Change, SpaceBlast};
+pub use act::{Act, Blast, Change, EdgeLine, SpaceBlast};
 pub use commits::{BadLine, Commit, CommitRow, Log, WriteRow, Wrote};
 pub use control::{Audit, AuditRow, Cap, CapLine, PinRow, Pins};
 pub use edges::{Edge, EdgeRouteRow, EdgeStoreRow, Edges, Outcome, Tree};

@@ -271,6 +271,12 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         title: own(),
         facts: vec![("reason", own())],
         blast: Some(blast),
+        edges: Some(vec![EdgeLine {
+            name: own(),
+            cap: Some(at(5)),
+            heard: at(6),
+            warnings: vec![own(), own()],
+        }]),
         refusal: Some(own()),
         confirm: Some("1-keys".into()),
         fields: vec![crate::frame::field("reason", text)],

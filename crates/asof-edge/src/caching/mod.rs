@@ -8,6 +8,7 @@
 mod again;
 mod auth;
 mod canonical;
+mod change;
 mod clock;
 mod context;
 mod draw;
@@ -36,6 +37,8 @@ mod stores;
 mod tell;
 mod trust;
 mod warm;
+
+pub use change::{Change, Learnt, RouteChange};
 
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -201,9 +204,14 @@ impl Engine for Caching {
         inner.watch_versions(plan);
         let before = inner.routes.load_full();
         let routes = Routes::of(plan, &before);
-        let changed = !before.all().all(|known| routes.has(known.digest));
+        let change = before.change_to(&routes);
         inner.routes.store(Arc::new(routes));
-        if changed {
+        if inner.plan.load().is_some() {
+            for route in &change.routes {
+                tracing::info!(%route, "reloaded");
+            }
+        }
+        if change.drops_all {
             // The key of a result names its own route and not those below it: what was made of a
             // route that meant something else must not be served on.
             inner.cache.drop_where(|_| true);

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use asof_api::ErrorName;
+use asof_api::body::{EdgeRelease, release_version};
 use asof_cache::{Observed, Unstorable, always};
 use asof_listen::Soon;
 use asof_time::Validity;
@@ -292,16 +293,27 @@ fn named(headers: &HeaderMap, header: &HeaderName) -> Option<Version> {
     headers.get(header)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// The version that a value is: its text, or the field `version` of an object.
+/// The version that a value is.
 fn version(body: &[u8]) -> Option<Box<str>> {
-    let text = core::str::from_utf8(body).ok()?.trim();
-    let json = serde_json::from_str::<serde_json::Value>(text).ok();
-    let text = match &json {
-        Some(serde_json::Value::String(text)) => text.as_str(),
-        Some(serde_json::Value::Object(object)) => object.get("version")?.as_str()?,
-        _ => text,
-    };
+    let text = release_version(body)?;
     text.parse::<Version>().ok().map(|version| version.as_str().into())
+}
+
+/// The releases that the edge reads, and whom it can ask for them.
+pub(super) fn read_releases(plan: &Plan) -> Vec<EdgeRelease> {
+    let Some(releases) = &plan.releases else { return Vec::new() };
+    let services = plan.services.iter().flat_map(|(name, service)| {
+        let canary = service.canary.as_ref().map(|canary| canary.release.as_str());
+        [Some(name.as_str()), canary].into_iter().flatten().map(move |key| EdgeRelease {
+            store: releases.store.as_str().to_owned(),
+            space: releases.space.clone(),
+            key: key.to_owned(),
+            service: name.as_str().to_owned(),
+            versions: service.versions.keys().map(|version| version.as_str().to_owned()).collect(),
+            unstated: service.upstreams.len() as u64,
+        })
+    });
+    services.collect()
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-use super::Inner;
 use super::routes::Known;
+use super::{Inner, releases};
 use crate::body::Body;
 use crate::config::Mode;
 use crate::problem::{Problem, ProblemKind};
@@ -65,7 +65,7 @@ impl Inner {
                 evicted: figures.evicted,
                 evicted_inside_window: figures.evicted_inside_window,
             },
-            releases: plan.as_ref().as_ref().and_then(|plan| {
+            release_space: plan.as_ref().as_ref().and_then(|plan| {
                 let releases = plan.releases.as_ref()?;
                 Some(EdgeReleases {
                     store: releases.store.as_str().to_owned(),
@@ -73,6 +73,7 @@ impl Inner {
                     standing: self.kept.standing().to_owned(),
                 })
             }),
+            releases: plan.as_ref().as_ref().map(|plan| releases::read_releases(plan)),
             explained: Vec::new(),
         }
     }
@@ -126,7 +127,6 @@ impl Inner {
         for known in &touched {
             act(known);
         }
-        self.repeats.moved();
         json(&touched.iter().map(|known| route_report(known)).collect::<Vec<_>>())
     }
 }

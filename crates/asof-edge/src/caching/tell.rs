@@ -3,16 +3,21 @@
 //! Nothing rests on it: a store that does not listen, or is away, is told again the next time.
 
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, Once, PoisonError, Weak};
 
 use asof_api::body::{EdgeExplained, EdgeReport};
+use asof_time::Timestamp;
 
 use super::Inner;
 use crate::config::Plan;
 
 /// How often stores are told.
 const EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the cap of a store has moved. Operators wait for edges to say
+/// that they go by it, so that is told at once.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How soon they are told for the first time: what is to be told is known only a little later.
 const AT_FIRST: Duration = Duration::from_secs(1);
@@ -45,8 +50,13 @@ pub(super) fn start(inner: &Arc<Inner>, plan: &Plan) {
         let (told, clock) = (Arc::downgrade(inner), Arc::clone(&inner.clock));
         let run = move || {
             clock.sleep(AT_FIRST);
-            while tell(&told).is_some() {
-                clock.sleep(EVERY);
+            while let Some(caps) = tell(&told) {
+                let since = clock.boot();
+                while clock.boot().since(since) < EVERY
+                    && told.upgrade().is_some_and(|inner| inner.caps() == caps)
+                {
+                    clock.sleep(LOOK);
+                }
             }
         };
         if let Err(error) = std::thread::Builder::new().name("tell".to_owned()).spawn(run) {
@@ -55,23 +65,26 @@ pub(super) fn start(inner: &Arc<Inner>, plan: &Plan) {
     });
 }
 
-/// Tells every store; `None` once the edge is gone.
-fn tell(inner: &Weak<Inner>) -> Option<()> {
-    let (plan, report, followed) = {
+/// The cap of each store that the edge has heard of.
+type Caps = BTreeMap<String, Option<Timestamp>>;
+
+/// Tells every store; the caps that the edge went by just before, and `None` once it is gone.
+fn tell(inner: &Weak<Inner>) -> Option<Caps> {
+    let (plan, caps, report, followed) = {
         let inner = inner.upgrade()?;
-        (inner.plan.load_full(), inner.whole_report(), inner.stores.all())
+        (inner.plan.load_full(), inner.caps(), inner.whole_report(), inner.stores.all())
     };
     let plan = plan.as_ref().as_ref()?;
     // It may have been taken out of the configuration, and may come back.
     let Some(name) = &plan.report_as else {
-        return Some(());
+        return Some(caps);
     };
     for (store, followed) in followed {
         if let Err(error) = followed.client.report_edge(name.as_str(), &report) {
             tracing::debug!(%store, %error, "the store was not told");
         }
     }
-    Some(())
+    Some(caps)
 }
 
 impl Inner {
@@ -84,6 +97,16 @@ impl Inner {
         trees.retain(|tree| tree.call != explained.call);
         trees.push_front(explained);
         trees.truncate(TREES_MAX);
+    }
+
+    fn caps(&self) -> Caps {
+        let plan = self.plan.load();
+        let stores = plan.as_ref().iter().flat_map(|plan| plan.stores.keys());
+        let heard = stores.filter_map(|name| {
+            let view = (*self.stores.get(name.as_str())?.view.borrow())?;
+            Some((name.as_str().to_owned(), view.cap))
+        });
+        heard.collect()
     }
 
     fn whole_report(&self) -> EdgeReport {

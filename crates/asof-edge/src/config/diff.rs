@@ -2,10 +2,13 @@
 
 use core::fmt;
 
+use serde::Serialize;
+
 use super::plan::Plan;
 
 /// When a changed setting takes effect.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// With the reload.
     Reload,
@@ -14,7 +17,7 @@ pub enum Effect {
 }
 
 /// A setting that is another, appears or disappears.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Difference {
     /// The setting, such as `services.files.timeout`.
     pub setting: String,
@@ -68,11 +71,13 @@ fn difference(setting: String, before: Option<String>, after: Option<String>) ->
     Difference { setting, before, after, effect }
 }
 
-/// Listeners are opened once, and what bounds their connections with them.
+/// Listeners are opened once, and what bounds their connections with them; memory for results is laid
+/// out once.
 fn needs_restart(setting: &str) -> bool {
     let whole = ["listen", "admin", "preview_listen", "peer_listen", "tls_terminated_elsewhere"];
     whole.contains(&setting)
         || setting == "limits.connections"
         || setting == "limits.header_bytes"
+        || setting == "limits.memory"
         || (setting.starts_with("services.") && setting.ends_with(".egress"))
 }

@@ -4,11 +4,14 @@
 //! the form on that page does it, with the same second word as everywhere else. Who may do it, what
 //! is refused and what the audit says is decided where it is for every other client.
 
-use asof_api::body::{BlastBody, CapOutcome, CapRequest, ChangeBody, GlanceBody};
+use asof_api::body::{
+    BlastBody, CapEdgeBody, CapOutcome, CapReleaseBody, CapRequest, CapUpstreams, ChangeBody,
+    GlanceBody,
+};
 use asof_api::headers::{ASOF_AUTHOR, ASOF_REASON};
 use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page, field};
-use asof_console::page::{Act, Blast, Change, SpaceBlast};
+use asof_console::page::{Act, Blast, Change, EdgeLine, SpaceBlast};
 use asof_console::text;
 use asof_time::Timestamp;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -188,6 +191,7 @@ async fn look(
             .collect(),
         confirm: tried.confirm,
         blast: tried.blast,
+        edges: tried.edges,
         button: hindered.is_none().then_some(button),
         undo,
         back,
@@ -247,6 +251,7 @@ fn facts(visit: &Visit<'_>, kind: Kind) -> Vec<(&'static str, String)> {
 #[derive(Default)]
 struct Tried {
     blast: Option<Blast>,
+    edges: Option<Vec<EdgeLine>>,
     confirm: Option<String>,
 }
 
@@ -299,7 +304,37 @@ async fn take(visit: &Visit<'_>, kind: Kind, step: Step) -> Result<Tried, Refusa
         return Ok(Tried::default());
     }
     let outcome: CapOutcome = read(answer).await?;
-    Ok(Tried { blast: Some(blast(outcome.blast)), confirm: outcome.confirm })
+    Ok(Tried {
+        blast: Some(blast(outcome.blast)),
+        edges: Some(outcome.edges.into_iter().map(edge_line).collect()),
+        confirm: outcome.confirm,
+    })
+}
+
+fn edge_line(edge: CapEdgeBody) -> EdgeLine {
+    let mut warnings = Vec::new();
+    if edge.through.is_none() {
+        warnings.push("it has not heard of this store".to_owned());
+    }
+    if edge.late {
+        warnings.push("it is not heard of any more".to_owned());
+    }
+    match edge.releases {
+        None => warnings.push("it does not say whom it could ask for which release".to_owned()),
+        Some(releases) => warnings.extend(releases.iter().filter_map(release_warning)),
+    }
+    EdgeLine { name: edge.name, cap: edge.cap.map(|cap| cap.0), heard: edge.heard.0, warnings }
+}
+
+fn release_warning(release: &CapReleaseBody) -> Option<String> {
+    let version = release.version.as_deref().unwrap_or("no version");
+    let what = match release.upstreams {
+        CapUpstreams::Own => return None,
+        CapUpstreams::None => "no upstream of it is left",
+        CapUpstreams::Unstated => "it has upstreams of no stated version",
+        CapUpstreams::Unknown => "its release cannot be read at that moment",
+    };
+    Some(format!("{} {version}: {what}", release.service))
 }
 
 /// Who is named, where no token does.

@@ -6,7 +6,9 @@ use http::Response;
 
 use crate::body::Body;
 use crate::dispatch::Call;
-use crate::limits::{EDGE_NAME_BYTES_MAX, EDGE_REPORT_BYTES_MAX, EDGE_ROUTES_MAX};
+use crate::limits::{
+    EDGE_NAME_BYTES_MAX, EDGE_RELEASES_MAX, EDGE_REPORT_BYTES_MAX, EDGE_ROUTES_MAX,
+};
 use crate::refusal::{Answer, Refusal};
 use crate::reply;
 
@@ -31,6 +33,11 @@ pub(crate) fn report(call: &Call<'_>, body: EdgeReport) -> Answer {
         let detail =
             format!("{} routes are told, the limit is {EDGE_ROUTES_MAX}", body.routes.len());
         return Err(Refusal::too_large(detail, EDGE_ROUTES_MAX));
+    }
+    let releases = body.releases.as_ref().map_or(0, Vec::len);
+    if releases > EDGE_RELEASES_MAX {
+        let detail = format!("{releases} releases are told, the limit is {EDGE_RELEASES_MAX}");
+        return Err(Refusal::too_large(detail, EDGE_RELEASES_MAX));
     }
     let bytes = serde_json::to_vec(&body)
         .map_err(|error| Refusal::new(ErrorName::Internal, error.to_string()))?

@@ -5,11 +5,12 @@ use core::time::Duration;
 use asof_api::body::{BadCommitListBody, CapOutcome, CapRequest, CapState, RevertRequest};
 use asof_store::{
     Actor, BadCommits, CapMove, ClearCap, Confirm, Conflicts, DryRun, Effective, Key, Revert,
-    RevertTarget, SetCap, SpaceName, Store, Touched,
+    RevertTarget, Role, SetCap, SpaceName, Store, Touched,
 };
 use http::Response;
 
 use crate::body::Body;
+use crate::confirmed;
 use crate::convert;
 use crate::dispatch::Call;
 use crate::handler::commits::id;
@@ -18,7 +19,11 @@ use crate::refusal::{Answer, Refusal};
 use crate::reply;
 
 pub(crate) fn cap(call: &Call<'_>) -> Response<Body> {
-    reply::json(&CapState { cap: call.app.store.cap().map(convert::cap) })
+    let app = call.app;
+    let is_operator = call.caller.is_at_least(Role::Operator) && call.caller.covers_all();
+    let edges = is_operator
+        .then(|| confirmed::edges(&app.edges.all(), &app.store, app.settings.clock.boot()));
+    reply::json(&CapState { cap: app.store.cap().map(convert::cap), edges })
 }
 
 pub(crate) async fn set_cap(call: &Call<'_>, body: CapRequest) -> Answer {
@@ -47,6 +52,7 @@ async fn move_cap(
 ) -> Answer {
     let dry_run = dry_run(call)?;
     let above = call.app.settings.confirm_above_keys;
+    let (told, now) = (call.app.edges.all(), call.app.settings.clock.boot());
     let outcome = call
         .app
         .walk(move |store| {
@@ -58,6 +64,7 @@ async fn move_cap(
                 after: convert::time_body(after, store.control_sequence()),
                 confirm: second_word(above, blast.keys),
                 blast: convert::blast(blast),
+                edges: confirmed::edges_at(&told, store, now, after.latest),
             })
         })
         .await?;

@@ -172,3 +172,95 @@ async fn a_revert_that_is_not_clear_is_refused() {
     let kept = ask(&service, "POST", "/v1/revert", kept).await.json();
     assert_eq!((&kept["kept"], &kept["receipt"]), (&json!(1), &Value::Null));
 }
+
+/// What an edge tells that follows the timeline `epoch` by the cap `cap`, and can ask some versions.
+fn told(epoch: &Value, cap: Option<u64>, versions: &[&str], unstated: u64) -> Value {
+    json!({
+        "routes": [], "peers": [],
+        "stores": [{"store": "main", "epoch": epoch, "through": 5, "cap": cap}],
+        "cache": {"entries": 0, "bytes": 0, "executions": 0, "changes": 0, "evicted": 0,
+                  "evicted_inside_window": 0},
+        "releases": [{"store": "main", "space": "releases", "key": "prices", "service": "prices",
+                      "versions": versions, "unstated": unstated}]
+    })
+}
+
+#[tokio::test]
+async fn a_cap_says_which_edges_go_by_it_and_which_software_is_gone() {
+    let service = Service::open();
+    let old = service.put("/v1/spaces/releases/keys/prices", "{\"version\": \"7\"}").await;
+    service.put("/v1/spaces/releases/keys/prices", "\"8\"").await;
+    let trial = ask(&service, "PUT", "/v1/cap?dry_run=true", cap(old)).await.json();
+    assert_eq!(trial["edges"], json!([]), "nobody tells, so nothing is said of anybody");
+
+    let epoch = service.get("/v1/time").await.json()["epoch"].clone();
+    let mut silent = told(&epoch, None, &[], 0);
+    silent.as_object_mut().unwrap().remove("releases");
+    let edges = [
+        ("gone", told(&epoch, None, &["8", "9"], 0)),
+        ("has", told(&epoch, None, &["7"], 0)),
+        ("may", told(&epoch, None, &["8"], 2)),
+        ("other", told(&json!("0000000000000001"), None, &["8"], 0)),
+        ("silent", silent),
+        ("young", told(&Value::Null, None, &["8"], 0)),
+    ];
+    for (name, report) in edges {
+        let path = format!("/v1/edges/{name}");
+        assert_eq!(ask(&service, "PUT", &path, report).await.status, 200);
+    }
+    let trial = ask(&service, "PUT", "/v1/cap?dry_run=true", cap(old)).await.json();
+    let upstreams: Vec<_> = trial["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| {
+            let release = &edge["releases"][0];
+            (
+                edge["name"].as_str().unwrap(),
+                release["version"].clone(),
+                release["upstreams"].clone(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("gone", json!("7"), json!("none")),
+        ("has", json!("7"), json!("own")),
+        ("may", json!("7"), json!("unstated")),
+        ("other", Value::Null, Value::Null),
+        ("silent", Value::Null, Value::Null),
+        ("young", Value::Null, Value::Null),
+    ];
+    assert_eq!(upstreams, expected);
+    let edge = |n: usize| trial["edges"][n].clone();
+    assert_eq!(edge(3)["releases"], json!([]), "its releases are of another store");
+    assert!(edge(4)["releases"].is_null() && edge(5)["releases"].is_null(), "unknown, not none");
+    // There is no cap, and these know it.
+    let confirmed: Vec<_> = (0..6).map(|n| edge(n)["confirmed"] == true).collect();
+    assert_eq!(confirmed, [true, true, true, false, true, false]);
+
+    // None has confirmed the cap at first; then one does.
+    let done = ask(&service, "PUT", "/v1/cap", cap(old)).await.json();
+    let edges = done["edges"].as_array().unwrap();
+    assert!(edges.iter().all(|edge| edge["confirmed"] == false), "{done}");
+    ask(&service, "PUT", "/v1/edges/has", told(&epoch, Some(old), &["7"], 0)).await;
+    ask(&service, "PUT", "/v1/edges/gone", told(&epoch, Some(old - 1), &["7"], 0)).await;
+    let state = service.get("/v1/cap").await.json();
+    let edges = state["edges"].as_array().unwrap().iter();
+    let confirmed = edges.filter(|edge| edge["confirmed"] == true);
+    assert_eq!(confirmed.map(|edge| edge["name"].as_str().unwrap()).collect::<Vec<_>>(), ["has"]);
+
+    // Clearing looks above the cap.
+    let trial = ask(&service, "DELETE", "/v1/cap?dry_run=true", Value::Null).await.json();
+    assert_eq!(trial["edges"][1]["releases"][0]["version"], "8", "{trial}");
+    assert_eq!(trial["edges"][1]["releases"][0]["upstreams"], "none");
+}
+
+#[tokio::test]
+async fn only_operators_are_told_of_edges() {
+    let service = Service::with(Access::Tokens, Settings::default());
+    for (role, shown) in [(Role::Reader, false), (Role::Operator, true)] {
+        let bearer = format!("Bearer {}", service.token(role.as_str(), role, Scope::All));
+        let reply = service.send("GET", "/v1/cap", &[("authorization", &bearer)], "").await;
+        assert_eq!(reply.json().get("edges").is_some(), shown, "{role:?}");
+    }
+}

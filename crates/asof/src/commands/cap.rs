@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use asof_api::body::{CapOutcome, ControlBody};
+use asof_api::body::{CapEdgeBody, CapOutcome, ControlBody};
 use asof_client::{BadCommits, Cap, Care, Client, DryRun, SetCap};
 use asof_time::Timestamp;
 use clap::{Args, Subcommand};
 
+use super::confirmed;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -32,7 +33,7 @@ The way out of an incident is: cap, revert or fix, clear. docs/incident.md tells
 pub(crate) enum CapCommand {
     Set(Set),
     Clear(Clear),
-    /// Show the cap, who set it and why
+    /// Show the cap, who set it and why, and which edges go by it
     Show,
     /// Show who set and cleared the cap, when and why, oldest first
     History,
@@ -40,7 +41,8 @@ pub(crate) enum CapCommand {
 
 /// Set the cap
 ///
-/// Says how many keys answer differently by that, in which spaces, and shows some of them.
+/// Says how many keys answer differently by that, in which spaces, and shows some of them; which
+/// edges go by it; and the software in force at that moment that an edge could not ask any more.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -93,6 +95,9 @@ struct Careful {
     /// The second word where many keys are touched, as the refusal says it
     #[arg(long, value_name = "N-keys")]
     confirm: Option<String>,
+    /// How long to wait for the edges that report to this store to confirm
+    #[arg(long, value_name = "DURATION", value_parser = human::parse_duration, default_value = "3s")]
+    wait: Duration,
 }
 
 impl Careful {
@@ -113,7 +118,7 @@ impl CapCommand {
             Self::Set(Set { at, expires, replace, careful }) => {
                 let cap = SetCap { at, ttl: expires, replaces: replace };
                 let outcome = client.set_cap(&cap, &careful.reason, &careful.care())?;
-                show_outcome(out, &outcome)?;
+                show_outcome(out, &client, outcome, careful.wait)?;
             }
             Self::Clear(Clear { at, careful }) => {
                 // Another operator may move it in the meantime: then it is not the one meant.
@@ -122,7 +127,7 @@ impl CapCommand {
                     None => client.cap()?.cap.map(|cap| cap.at.0),
                 };
                 let outcome = client.clear_cap(at, &careful.reason, &careful.care())?;
-                show_outcome(out, &outcome)?;
+                show_outcome(out, &client, outcome, careful.wait)?;
             }
             Self::Show => show(out, &client)?,
             Self::History => history(out, &client)?,
@@ -141,9 +146,26 @@ pub(super) fn dry(dry_run: bool) -> DryRun {
     if dry_run { DryRun::Yes } else { DryRun::No }
 }
 
-fn show_outcome(out: &mut Output, outcome: &CapOutcome) -> Result<(), Failure> {
+fn show_outcome(
+    out: &mut Output,
+    client: &Client,
+    mut outcome: CapOutcome,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let told_now = |outcome: &mut CapOutcome| -> Result<(), Failure> {
+        if outcome.dry_run || outcome.edges.is_empty() {
+            return Ok(());
+        }
+        for edge in confirmed::wait(client, patience)? {
+            if let Some(told) = outcome.edges.iter_mut().find(|told| told.name == edge.name) {
+                *told = CapEdgeBody { releases: told.releases.take(), ..edge };
+            }
+        }
+        Ok(())
+    };
     if out.is_json() {
-        return out.json(outcome);
+        told_now(&mut outcome)?;
+        return out.json(&outcome);
     }
     let cap = match outcome.after.cap {
         Some(cap) => format!("cap {}", cap.0),
@@ -156,6 +178,13 @@ fn show_outcome(out: &mut Output, outcome: &CapOutcome) -> Result<(), Failure> {
     let done = if outcome.dry_run { "dry run, nothing is done: " } else { "" };
     out.line(&format!("{done}{cap} ({before})"))?;
     blast::show(out, &outcome.blast)?;
+    confirmed::show_releases(out, &outcome.edges)?;
+    // It is done, and said to be done, before anybody is waited for.
+    told_now(&mut outcome)?;
+    confirmed::show(out, &outcome.edges)?;
+    if !outcome.dry_run {
+        confirmed::note_missing(out, &outcome.edges);
+    }
     if outcome.dry_run {
         blast::note_confirm(out, outcome.confirm.as_deref());
     } else if outcome.after.cap.is_some() {
@@ -172,7 +201,8 @@ fn show(out: &mut Output, client: &Client) -> Result<(), Failure> {
         return out.json(&state);
     }
     let Some(cap) = state.cap else {
-        return out.line("no cap");
+        out.line("no cap")?;
+        return show_edges(out, state.edges.as_deref());
     };
     let until = match cap.expires {
         Some(expires) => format!(", until {}", expires.0),
@@ -184,7 +214,16 @@ fn show(out: &mut Output, client: &Client) -> Result<(), Failure> {
         cap.set.0,
         human::one_line(&cap.author),
         human::one_line(&cap.reason)
-    ))
+    ))?;
+    show_edges(out, state.edges.as_deref())
+}
+
+/// Only operators are told of edges.
+fn show_edges(out: &mut Output, edges: Option<&[CapEdgeBody]>) -> Result<(), Failure> {
+    match edges {
+        None | Some([]) => Ok(()),
+        Some(edges) => confirmed::show(out, edges),
+    }
 }
 
 fn history(out: &mut Output, client: &Client) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ pub(crate) mod cancel;
 pub(crate) mod cap;
 pub(crate) mod commit;
 pub(crate) mod completions;
+mod confirmed;
 pub(crate) mod delete;
 pub(crate) mod demo;
 pub(crate) mod diff;
@@ -32,6 +33,7 @@ pub(crate) mod space;
 pub(crate) mod time;
 pub(crate) mod token;
 pub(crate) mod verify;
+pub(crate) mod webhook;
 
 mod write_args;
 
@@ -73,6 +75,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> Result<Exit, Failu
         Command::Token(command) => command.run(context),
         Command::Origin(command) => command.run(context),
         Command::Audit(command) => command.run(context),
+        Command::Webhook(command) => command.run(context),
         Command::Backup(command) => command.run(context),
         Command::Restore(command) => command.run(context),
         Command::Verify(_) => Verify::run(context),

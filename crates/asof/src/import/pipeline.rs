@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
 use super::batch::Batch;
 use super::meter::Meter;
-use super::sink::Sink;
+use super::sink::{Sink, Taken};
 use super::stop::Stop;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -22,7 +22,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(100);
 /// # Errors
 ///
 /// The first of the source, of the store, or that it was told to stop. What was sent before
-/// stays.
+/// stays; into a live space nothing is sent before the source has ended.
 pub(crate) fn run(
     batches: impl Iterator<Item = Result<Batch, Failure>> + Send + 'static,
     sink: &mut Sink<'_>,
@@ -57,26 +57,38 @@ fn send_all(
     out: &mut Output,
 ) -> Result<(), Failure> {
     loop {
-        if stop.is_asked() {
-            return Err(Failure::unavailable(
-                "interrupted; run the same command again, and it goes on from here",
-            ));
-        }
+        check(stop)?;
         match receiver.recv_timeout(LOOK_INTERVAL) {
             Ok(batch) => {
                 let batch = batch?;
                 let (position, large) = (batch.position, is_large(&batch));
-                sink.take(batch)?;
+                let taken = sink.take(batch)?;
                 if large {
                     // Nobody waits any more where the source has ended.
                     let _ = large_sent.send(());
                 }
-                meter.reach(position, sink.commits(), out);
+                if taken == Taken::Done {
+                    meter.reach(position, sink.commits(), out);
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            Err(RecvTimeoutError::Disconnected) => {
+                return sink.settle(|position, commits| {
+                    meter.reach(position, commits, out);
+                    check(stop)
+                });
+            }
         }
     }
+}
+
+fn check(stop: &Stop) -> Result<(), Failure> {
+    if stop.is_asked() {
+        return Err(Failure::unavailable(
+            "interrupted; run the same command again, and it goes on from here",
+        ));
+    }
+    Ok(())
 }
 
 fn is_large(batch: &Batch) -> bool {

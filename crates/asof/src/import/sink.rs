@@ -1,5 +1,9 @@
 //! Where batches go: into a space while it is importing, at their own times; into a live one as
 //! commits at now.
+//!
+//! Every source ends here, and only here it is known what a whole run does to a space: the store
+//! sees a commit at a time, and cannot tell a deletion that is meant from one of a thousand that are
+//! not. So what would take too much of a live space is held here.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +11,15 @@ use asof_api::body::{
     ImportBody, ImportLine, ImportWriteBody, SourceBody, SpaceBody, SpaceStateName, WriteBody,
     WriteRequest,
 };
-use asof_api::{ErrorName, Moment};
+use asof_api::{ErrorName, Moment, Problem};
 use asof_client::{Body, Client};
 use asof_time::Timestamp;
 use bytes::Bytes;
 
 use super::batch::{Batch, Line};
 use super::refusal::{invalid, refused};
+use super::shrink::{Deletions, Ledger, Look, Shrinkage};
+use super::spool::Spool;
 use super::summary::SpaceSummary;
 use crate::failure::Failure;
 
@@ -35,13 +41,37 @@ pub(crate) enum Naming {
     Ids,
 }
 
+/// What may be done to a live space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Leave {
+    /// It is written, unless it would lose too many keys.
+    #[default]
+    Write,
+    /// It is written even where it would lose this many keys.
+    Confirmed(u64),
+    /// Nothing is written anywhere; it is only told.
+    DryRun,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Taken {
+    /// It is written, or was there already.
+    Done,
+    /// It is put by until the source has ended.
+    PutBy,
+}
+
 /// Where batches go.
 #[derive(Debug)]
 pub(crate) struct Sink<'a> {
     client: &'a Client,
     ending: Ending,
     naming: Naming,
+    leave: Leave,
     targets: BTreeMap<String, Target>,
+    /// What goes into live spaces.
+    put_by: Spool,
 }
 
 /// One space.
@@ -49,6 +79,7 @@ pub(crate) struct Sink<'a> {
 struct Target {
     mode: Mode,
     summary: SpaceSummary,
+    deletions: Deletions,
 }
 
 /// How a space is written.
@@ -70,20 +101,32 @@ enum Search {
 impl<'a> Sink<'a> {
     /// A sink that writes by way of `client`.
     pub(crate) fn new(client: &'a Client, ending: Ending, naming: Naming) -> Self {
-        Self { client, ending, naming, targets: BTreeMap::new() }
+        let (leave, targets) = (Leave::default(), BTreeMap::new());
+        Self { client, ending, naming, leave, targets, put_by: Spool::new() }
     }
 
-    /// The space `name`, created importing where there is none.
-    pub(crate) fn open(&mut self, name: &str) -> Result<SpaceBody, Failure> {
+    /// One that has `leave`.
+    #[must_use]
+    pub(crate) fn with_leave(self, leave: Leave) -> Self {
+        Self { leave, ..self }
+    }
+
+    /// The space `name`, created importing where there is none; `None` where there is none and a
+    /// dry run makes none.
+    pub(crate) fn open(&mut self, name: &str) -> Result<Option<SpaceBody>, Failure> {
         let space = match self.client.space(name) {
-            Err(error) if error.name() == ErrorName::UnknownSpace => {
-                let reason = "import";
-                self.client.create_space(name, SpaceStateName::Importing, reason)
-            }
-            found => found,
-        }?;
-        let progress = space.import.as_ref();
-        let mode = match space.state {
+            Err(error) if error.name() == ErrorName::UnknownSpace => match self.leave {
+                Leave::DryRun => None,
+                Leave::Write | Leave::Confirmed(_) => {
+                    let reason = "import";
+                    Some(self.client.create_space(name, SpaceStateName::Importing, reason)?)
+                }
+            },
+            found => Some(found?),
+        };
+        let progress = space.as_ref().and_then(|space| space.import.as_ref());
+        let state = space.as_ref().map_or(SpaceStateName::Importing, |space| space.state);
+        let mode = match state {
             SpaceStateName::Importing => Mode::Backfill {
                 resume_at: progress.and_then(|progress| progress.last_at).map(Into::into),
             },
@@ -91,24 +134,27 @@ impl<'a> Sink<'a> {
         };
         let summary = SpaceSummary {
             space: name.to_owned(),
-            state: space.state,
+            state,
+            is_new: space.is_none(),
             commits: 0,
             known: 0,
             writes: 0,
             value_bytes: 0,
             from: None,
             to: None,
+            shrinks: None,
         };
-        self.targets.insert(name.to_owned(), Target { mode, summary });
+        let target = Target { mode, summary, deletions: Deletions::default() };
+        self.targets.insert(name.to_owned(), target);
         Ok(space)
     }
 
-    /// Writes `batch`.
+    /// Writes `batch` into a space that is importing; puts it by where the space is live.
     ///
     /// # Errors
     ///
-    /// Names the line at fault. Those before it are written.
-    pub(crate) fn take(&mut self, batch: Batch) -> Result<(), Failure> {
+    /// Names the line at fault. Those before it are written, unless the space is live.
+    pub(crate) fn take(&mut self, batch: Batch) -> Result<Taken, Failure> {
         if !self.targets.contains_key(&batch.space) {
             self.open(&batch.space)?;
         }
@@ -118,13 +164,142 @@ impl<'a> Sink<'a> {
         };
         target.summary.see(&batch);
         match target.mode {
-            Mode::Backfill { resume_at } => target.backfill(batch, resume_at, client, naming),
-            Mode::Live(search) => target.commit(&batch, search, client, naming),
+            Mode::Backfill { resume_at } => {
+                let batch = target.without_known_times(batch, resume_at);
+                if self.leave == Leave::DryRun {
+                    target.count_new(&batch, client)?;
+                } else {
+                    target.backfill(batch, client, naming)?;
+                }
+                Ok(Taken::Done)
+            }
+            Mode::Live(search) => {
+                let batch = target.without_known_ids(batch, search, client)?;
+                for (line, text) in batch.texts() {
+                    target.deletions.add(text).map_err(|error| {
+                        invalid(format!("{}: {error}; nothing was written", name(line, naming)))
+                    })?;
+                }
+                if !batch.lines.is_empty() {
+                    self.put_by.push(&batch)?;
+                }
+                Ok(Taken::PutBy)
+            }
         }
+    }
+
+    /// The source has ended: writes what was put by, and tells `reached` how far it has come after
+    /// each batch.
+    ///
+    /// # Errors
+    ///
+    /// `Unconfirmed` where a live space would lose too many keys, before anything is written into a
+    /// live space; else the line at fault, those before it being written.
+    pub(crate) fn settle(
+        &mut self,
+        mut reached: impl FnMut(u64, u64) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.weigh()?;
+        if self.leave != Leave::DryRun {
+            self.check_held()?;
+        }
+        let mut commits = self.commits();
+        for batch in self.put_by.read()? {
+            let batch = batch?;
+            let Some(target) = self.targets.get_mut(&batch.space) else {
+                unreachable!("what was put by was taken for a target");
+            };
+            let before = target.summary.commits;
+            if self.leave == Leave::DryRun {
+                target.summary.count_all(&batch);
+            } else {
+                target.commit(&batch, self.client, self.naming)?;
+            }
+            commits += target.summary.commits - before;
+            reached(batch.position, commits)?;
+        }
+        Ok(())
+    }
+
+    /// Finds what the live spaces would lose.
+    fn weigh(&mut self) -> Result<(), Failure> {
+        let look = if self.leave == Leave::DryRun { Look::Whole } else { Look::Enough };
+        let mut ledgers = BTreeMap::new();
+        for (space, target) in &mut self.targets {
+            let deletions = core::mem::take(&mut target.deletions);
+            if let Some(ledger) = Ledger::open(self.client, space, &deletions, look)? {
+                ledgers.insert(space.clone(), ledger);
+            }
+        }
+        if ledgers.is_empty() {
+            return Ok(());
+        }
+        for batch in self.put_by.read()? {
+            let batch = batch?;
+            let Some(ledger) = ledgers.get_mut(&batch.space) else {
+                continue;
+            };
+            for (line, text) in batch.texts() {
+                let name = name(line, self.naming);
+                ledger
+                    .apply(&name, text)
+                    .map_err(|error| invalid(format!("{name}: {error}; nothing was written")))?;
+            }
+        }
+        for (space, ledger) in ledgers {
+            if let Some(target) = self.targets.get_mut(&space) {
+                target.summary.shrinks = ledger.close();
+            }
+        }
+        Ok(())
+    }
+
+    /// What the live spaces would lose that takes a second word.
+    fn held(&self) -> impl Iterator<Item = (&str, &Shrinkage)> {
+        let targets = self.targets.iter();
+        targets.filter_map(|(name, target)| {
+            let shrinks = target.summary.shrinks.as_ref()?;
+            shrinks.held.then_some((name.as_str(), shrinks))
+        })
+    }
+
+    /// The word that it takes, where it takes one.
+    pub(crate) fn confirm(&self) -> Option<String> {
+        let gone: u64 = self.held().map(|(_, shrinks)| shrinks.gone).sum();
+        (gone > 0).then(|| format!("{gone}-keys"))
+    }
+
+    fn check_held(&self) -> Result<(), Failure> {
+        let Some(word) = self.confirm() else {
+            return Ok(());
+        };
+        let gone: u64 = self.held().map(|(_, shrinks)| shrinks.gone).sum();
+        let confirmed = match self.leave {
+            // Writers go on in the meantime, as with the store's own second words.
+            Leave::Confirmed(keys) => keys.saturating_add(keys / 10),
+            Leave::Write | Leave::DryRun => 0,
+        };
+        if gone <= confirmed {
+            return Ok(());
+        }
+        let told: Vec<_> = self.held().map(|(space, shrinks)| shrinks.tell(space)).collect();
+        let mut problem = Problem::new(
+            ErrorName::Unconfirmed,
+            format!(
+                "{}; the import is held, and nothing of it is in a live space. That takes a second \
+                 word: `{word}`",
+                told.join("; ")
+            ),
+        );
+        problem.confirm = Some(word);
+        Err(asof_client::Error::refused(problem).into())
     }
 
     /// All is written.
     pub(crate) fn finish(&mut self) -> Result<(), Failure> {
+        if self.leave == Leave::DryRun {
+            return Ok(());
+        }
         for (name, target) in &mut self.targets {
             let importing = matches!(target.mode, Mode::Backfill { .. });
             if importing && self.ending == Ending::GoLive {
@@ -139,6 +314,11 @@ impl<'a> Sink<'a> {
     pub(crate) fn commits(&self) -> u64 {
         let targets = self.targets.values();
         targets.map(|target| target.summary.commits).sum()
+    }
+
+    /// Whether no space was ever meant.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.targets.is_empty()
     }
 
     /// What was done so far.
@@ -159,16 +339,44 @@ impl<'a> Sink<'a> {
 }
 
 impl Target {
-    fn backfill(
-        &mut self,
-        batch: Batch,
-        resume_at: Option<Timestamp>,
-        client: &Client,
-        naming: Naming,
-    ) -> Result<(), Failure> {
+    /// Without the lines that have no id and are not after `resume_at`.
+    fn without_known_times(&mut self, batch: Batch, resume_at: Option<Timestamp>) -> Batch {
         let before = batch.lines.len();
         let batch = batch.filtered(|line| line.source.is_some() || Some(line.at) > resume_at);
         self.summary.known += (before - batch.lines.len()) as u64;
+        batch
+    }
+
+    /// Without the lines at the front that the live space has.
+    fn without_known_ids(
+        &mut self,
+        batch: Batch,
+        search: Search,
+        client: &Client,
+    ) -> Result<Batch, Failure> {
+        if search == Search::Over {
+            return Ok(batch);
+        }
+        let known = count_known(&batch, client)?;
+        self.summary.known += known as u64;
+        let Some(first) = batch.lines.get(known).map(|line| line.number) else {
+            return Ok(batch.filtered(|_| false));
+        };
+        self.mode = Mode::Live(Search::Over);
+        Ok(batch.filtered(|line| line.number >= first))
+    }
+
+    /// Counts what a dry run does not write into a space that is importing.
+    fn count_new(&mut self, batch: &Batch, client: &Client) -> Result<(), Failure> {
+        let has_ids = batch.lines.iter().all(|line| line.source.is_some());
+        let known = if self.summary.is_new || !has_ids { 0 } else { count_known(batch, client)? };
+        let new = batch.lines.len().saturating_sub(known);
+        let done = ImportBody { imported: new as u64, known: known as u64 };
+        self.summary.count(&batch.lines, done);
+        Ok(())
+    }
+
+    fn backfill(&mut self, batch: Batch, client: &Client, naming: Naming) -> Result<(), Failure> {
         if batch.lines.is_empty() {
             return Ok(());
         }
@@ -182,22 +390,8 @@ impl Target {
         }
     }
 
-    fn commit(
-        &mut self,
-        batch: &Batch,
-        search: Search,
-        client: &Client,
-        naming: Naming,
-    ) -> Result<(), Failure> {
-        let mut known = 0;
-        if search == Search::ForNew {
-            known = count_known(batch, client)?;
-            self.summary.known += known as u64;
-            if known < batch.lines.len() {
-                self.mode = Mode::Live(Search::Over);
-            }
-        }
-        for (line, text) in batch.texts().skip(known) {
+    fn commit(&mut self, batch: &Batch, client: &Client, naming: Naming) -> Result<(), Failure> {
+        for (line, text) in batch.texts() {
             let name = name(line, naming);
             let request = request(&batch.space, line, text)
                 .map_err(|why| invalid(format!("{name}: {why}")))?;
@@ -229,6 +423,11 @@ impl SpaceSummary {
             self.writes += line.writes;
             self.value_bytes += line.value_bytes;
         }
+    }
+
+    /// All of `batch` is new.
+    fn count_all(&mut self, batch: &Batch) {
+        self.count(&batch.lines, ImportBody { imported: batch.lines.len() as u64, known: 0 });
     }
 
     fn see(&mut self, batch: &Batch) {

@@ -6,6 +6,7 @@ use asof_api::Moment;
 use serde::Serialize;
 
 use super::meter;
+use super::shrink::Shrinkage;
 use crate::failure::Failure;
 use crate::human;
 use crate::output::Output;
@@ -13,6 +14,11 @@ use crate::output::Output;
 /// What an import did.
 #[derive(Debug, Serialize)]
 pub(crate) struct Summary {
+    /// Whether nothing was written, and this is what would be.
+    pub(crate) dry_run: bool,
+    /// The second word that it takes, where it takes one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) confirm: Option<String>,
     /// Commits that are new.
     pub(crate) commits: u64,
     /// Commits that were there already.
@@ -50,6 +56,12 @@ pub(crate) struct SpaceSummary {
     pub(crate) from: Option<Moment>,
     /// When the newest commit seen takes effect.
     pub(crate) to: Option<Moment>,
+    /// What the live space loses; of an import that is not held, only a dry run always says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shrinks: Option<Shrinkage>,
+    /// Whether a dry run found none.
+    #[serde(skip)]
+    pub(crate) is_new: bool,
 }
 
 impl Summary {
@@ -58,6 +70,8 @@ impl Summary {
         let sum = |count: fn(&SpaceSummary) -> u64| spaces.iter().map(count).sum();
         let commits = sum(|space| space.commits);
         Self {
+            dry_run: false,
+            confirm: None,
             commits,
             known: sum(|space| space.known),
             writes: sum(|space| space.writes),
@@ -67,6 +81,40 @@ impl Summary {
             skipped,
             spaces,
         }
+    }
+
+    /// Prints what would be done. `confirm` is the second word that it takes.
+    pub(crate) fn print_dry_run(
+        self,
+        confirm: Option<String>,
+        out: &mut Output,
+    ) -> Result<(), Failure> {
+        let summary = Self { dry_run: true, confirm, ..self };
+        if out.is_json() {
+            return out.json(&summary);
+        }
+        out.line(&format!(
+            "dry run, nothing is written: {} commits are new, with {} writes and {} of values; {} are \
+             there already",
+            human::count(summary.commits),
+            human::count(summary.writes),
+            human::size(summary.value_bytes),
+            human::count(summary.known)
+        ))?;
+        summary.print_skipped(out)?;
+        for space in &summary.spaces {
+            let is = match (space.is_new, space.is_live()) {
+                (true, _) => "would be made",
+                (false, true) => "is live: the commits would take effect now",
+                (false, false) => "is importing: the commits would take effect at their own times",
+            };
+            out.line(&format!("space {} {is}", space.space))?;
+            if let Some(shrinks) = &space.shrinks {
+                out.line(&shrinks.tell(&space.space))?;
+            }
+        }
+        crate::blast::note_confirm(out, summary.confirm.as_deref());
+        Ok(())
     }
 
     /// Prints it. `target` is what the next commands must be given to find the store.
@@ -88,14 +136,19 @@ impl Summary {
         } else {
             out.line(&self.headline())?;
         }
-        if self.skipped > 0 {
-            let skipped = human::count(self.skipped);
-            out.line(&format!("left out {skipped} entries no store can hold"))?;
-        }
+        self.print_skipped(out)?;
         for space in &self.spaces {
             out.line(&space.line())?;
         }
         Ok(())
+    }
+
+    fn print_skipped(&self, out: &mut Output) -> Result<(), Failure> {
+        if self.skipped == 0 {
+            return Ok(());
+        }
+        let skipped = human::count(self.skipped);
+        out.line(&format!("left out {skipped} entries no store can hold"))
     }
 
     fn headline(&self) -> String {

@@ -253,3 +253,48 @@ fn the_example_is_good() {
     let ran = run(command, b"");
     assert_eq!(ran.code, 0, "{ran:?}");
 }
+
+#[test]
+fn a_configuration_is_held_against_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, more: &str| {
+        let path = folder.path().join(name);
+        let text = format!(
+            "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n\
+             [stores.main]\nurl = 'http://127.0.0.1:1'\n[[ingress.rules]]\nservice = 'a'\n\
+             [services.a]\nupstreams = ['http://127.0.0.1:1']\negress = '127.0.0.1:0'\n{more}"
+        );
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let route = "[[services.a.routes]]\npath = '/x'\nmode = 'observe'\n";
+    let old = write("old.toml", route);
+    let against = |new: &Path, more: &[&str]| {
+        let mut command = asof(&["edge", "--check", "--config"]);
+        command.arg(new).arg("--against").arg(&old).args(more);
+        run(command, b"")
+    };
+    assert_eq!(against(&old, &[]).text(), "nothing changes\n");
+    let on = against(&write("on.toml", &route.replace("observe", "on")), &[]);
+    for part in ["  a GET /x: observe -> on\n", "a reload takes it over"] {
+        assert!(on.text().contains(part), "{part}: {on:?}");
+    }
+    assert!(!on.text().contains("dropped"), "{on:?}");
+    let other = format!("{route}headers = ['accept-language']\n[limits]\nconnections = 5\n");
+    let other = write("other.toml", &other);
+    let shown = against(&other, &[]);
+    for part in ["means something else", "share no tree", "restart", "limits.connections: "] {
+        assert!(shown.text().contains(part), "{part}: {shown:?}");
+    }
+    let json = against(&other, &["--json"]).object();
+    assert_eq!((&json["drops_all"], &json["restart"]), (&true.into(), &true.into()), "{json}");
+    assert_eq!(json["routes"][0]["learnt"], "dropped");
+    assert_eq!(json["settings"][0]["effect"], "restart");
+
+    let bad = write("bad.toml", "listne = 1");
+    let mut command = asof(&["edge", "--check", "--config"]);
+    command.arg(&old).arg("--against").arg(&bad);
+    let ran = run(command, b"");
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(ran.err.contains("bad.toml"), "it says which one: {ran:?}");
+}

@@ -252,3 +252,141 @@ fn a_demo_needs_no_history() {
         assert!(ran.text().contains(word), "{word}: {ran:?}");
     }
 }
+
+/// A line for space `a` at second `n`, which deletes the keys of these numbers.
+fn deletion(n: u64, keys: core::ops::Range<u64>) -> String {
+    let writes = keys.map(|key| format!(r#"{{"key":"k{key}","delete":true}}"#));
+    let writes = writes.collect::<Vec<_>>().join(",");
+    let at = 1_700_000_000_000_000 + n * 1_000_000;
+    format!(r#"{{"at":{at},"space":"a","source":"s{n}","writes":[{writes}]}}"#) + "\n"
+}
+
+#[test]
+fn an_import_that_takes_most_of_a_live_space_is_held() {
+    both_ways(|store| {
+        let import = |text: &str, more: &[&str]| {
+            let arguments = [&["import", "jsonl", "-", "--space", "a"], more].concat();
+            store.run_with(&arguments, text.as_bytes())
+        };
+        let full = lines("a", 0..50);
+        assert_eq!(import(&full, &[]).code, 0);
+        let keys = || store.json(&["ls", "a"]).len();
+
+        // Half of them may go.
+        let half = full.clone() + &deletion(50, 0..25);
+        assert_eq!(import(&half, &[]).code, 0);
+        assert_eq!(keys(), 25);
+        let full = half + &lines("a", 100..125);
+        assert_eq!(import(&full, &[]).code, 0);
+        assert_eq!(keys(), 50);
+
+        // One more may not, and what came before it in the same run is not written either.
+        let most = full.clone() + &lines("a", 201..202) + &deletion(202, 0..26);
+        let held = import(&most, &["--json"]);
+        assert_eq!(held.code, 3, "{held:?}");
+        let problem = held.problem();
+        assert_eq!(
+            (&problem["name"], &problem["confirm"]),
+            (&"Unconfirmed".into(), &"26-keys".into())
+        );
+        for part in ["26 of the 50 keys", "line 78", "`k0`", "`a`"] {
+            assert!(problem["detail"].as_str().unwrap().contains(part), "{part}: {held:?}");
+        }
+        assert!(problem["hint"].as_str().unwrap().contains("--confirm 26-keys"), "{held:?}");
+        assert_eq!(store.ok(&["get", "a", "k1"]).out, b"{\"n\": 101.0}");
+
+        // It says so beforehand, and writes nothing.
+        let dry = import(&most, &["--dry-run"]);
+        assert_eq!(dry.code, 0, "{dry:?}");
+        for part in ["dry run", "2 commits are new", "would be gone"] {
+            assert!(dry.text().contains(part), "{part}: {dry:?}");
+        }
+        assert!(dry.err.contains("--confirm 26-keys"), "{dry:?}");
+        let dry = import(&most, &["--dry-run", "--json"]).object();
+        assert_eq!((&dry["dry_run"], &dry["confirm"]), (&true.into(), &"26-keys".into()));
+        let shrinks = &dry["spaces"][0]["shrinks"];
+        assert_eq!((&shrinks["keys"], &shrinks["gone"]), (&50.into(), &26.into()));
+        assert_eq!(keys(), 50);
+
+        // Another number is about something else.
+        for wrong in ["22-keys", "0-keys"] {
+            assert_eq!(import(&most, &["--confirm", wrong]).code, 3);
+        }
+        assert_eq!(import(&most, &["--confirm", "26"]).code, 2);
+        assert_eq!(keys(), 50);
+        assert_eq!(import(&most, &["--confirm", "26-keys"]).code, 0);
+        assert_eq!(keys(), 24);
+    });
+}
+
+#[test]
+fn an_empty_source_is_no_import() {
+    both_ways(|store| {
+        let ran = store.run_with(&["import", "jsonl", "-", "--space", "a"], b"\n \n");
+        assert_eq!(ran.code, 0, "there is nothing to lose yet: {ran:?}");
+        assert_eq!(store.run_with(&["import", "jsonl", "-"], lines("a", 0..3).as_bytes()).code, 0);
+        for line in [&["import", "jsonl", "-", "--space", "a"][..], &["import", "jsonl", "-"]] {
+            let ran = store.run_with(line, b"");
+            assert_eq!(ran.code, 3, "{ran:?}");
+            assert!(ran.err.contains("holds no commit"), "{ran:?}");
+        }
+        // The last of a few keys is as good as all.
+        let last = lines("a", 0..3) + &deletion(4, 0..3);
+        let ran = store.run_with(&["import", "jsonl", "-"], last.as_bytes());
+        assert_eq!(ran.code, 3, "{ran:?}");
+        assert_eq!(store.json(&["ls", "a"]).len(), 3);
+    });
+}
+
+#[test]
+fn a_repository_that_lost_its_files_is_held() {
+    let store = Store::in_folder();
+    let repo = store.beside("repo");
+    std::fs::create_dir(&repo).unwrap();
+    let folder = Path::new(&repo);
+    git(folder, &["init", "--quiet"]);
+    for n in 0..20 {
+        std::fs::write(folder.join(format!("file{n}")), "x").unwrap();
+    }
+    commit(folder, "file0", "twenty");
+    let import = ["import", "git", &repo, "--space", "r"];
+    let dry = store.run(&[&import[..], &["--dry-run"]].concat());
+    assert_eq!(dry.code, 2, "there is no store to look at, and none is made: {dry:?}");
+    store.ok(&import);
+    let emptied = git(folder, &["rev-parse", "HEAD"]);
+
+    for n in 1..20 {
+        std::fs::remove_file(folder.join(format!("file{n}"))).unwrap();
+    }
+    commit(folder, "other", "the job that made the files failed");
+    let lost = git(folder, &["rev-parse", "HEAD"]);
+    let held = store.run(&import);
+    assert_eq!(held.code, 3, "{held:?}");
+    for part in ["Unconfirmed", "19 of the 20 keys", &lost, "--confirm 19-keys"] {
+        assert!(held.err.contains(part), "{part}: {held:?}");
+    }
+    // That all is well again in the end does not help those who read in between.
+    git(folder, &["revert", "--no-edit", "HEAD"]);
+    assert_eq!(store.run(&import).code, 3);
+    assert_eq!(store.json(&["ls", "r"]).len(), 20);
+    store.ok(&[&import[..], &["--confirm", "19-keys"]].concat());
+    assert_eq!(store.json(&["ls", "r"]).len(), 20);
+
+    // Rewritten to a tree with few files, it is another history.
+    git(folder, &["reset", "--quiet", "--hard", &emptied]);
+    for n in 1..20 {
+        std::fs::remove_file(folder.join(format!("file{n}"))).unwrap();
+    }
+    git(folder, &["add", "--all"]);
+    git(folder, &["commit", "--quiet", "--amend", "--message", "rewritten"]);
+    let refused = store.run(&import);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert_eq!(store.json(&["ls", "r"]).len(), 20);
+
+    let bare = store.beside("bare");
+    std::fs::create_dir(&bare).unwrap();
+    git(Path::new(&bare), &["init", "--quiet"]);
+    let refused = store.run(&["import", "git", &bare, "--space", "r"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.err.contains("no commits"), "{refused:?}");
+}

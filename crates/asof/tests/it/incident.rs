@@ -33,6 +33,12 @@ fn an_incident_ends_with_no_inconsistent_page_and_no_call_of_a_service() {
     let setting = since_start();
     let done = shop.operated(&set);
     assert_eq!(done["after"]["latest"], good);
+    // The command came back once the edge had said so; beforehand it went by no cap.
+    let edge = &done["edges"][0];
+    assert_eq!((&edge["name"], &edge["confirmed"]), (&"edge-1".into(), &true.into()), "{done}");
+    assert_eq!(edge["cap"], good);
+    assert!(trial["edges"][0]["cap"].is_null(), "{trial}");
+    assert_eq!(trial["edges"][0]["releases"], serde_json::json!([]), "no releases are kept");
     shop.until_all_pages("all pages are of the cap", |seen| seen.as_of == good);
     // What was under way when the cap came has ended by then.
     shop.until_all_pages("all pages are of the cap", |seen| seen.as_of == good);
@@ -55,6 +61,7 @@ fn an_incident_ends_with_no_inconsistent_page_and_no_call_of_a_service() {
     let lifted = since_start();
     let cleared = shop.operated(&["cap", "clear", "--reason", "prices are put back"]);
     assert!(cleared["after"]["cap"].is_null());
+    assert_eq!(cleared["edges"][0]["confirmed"], true, "{cleared}");
     shop.until_all_pages("readers go on", |seen| seen.as_of > effective);
     hold(shop, &Times { good, setting, capped, lifted, effective });
 }

@@ -23,3 +23,4 @@ mod scripts;
 mod serve;
 mod shop;
 mod timed;
+mod webhook;

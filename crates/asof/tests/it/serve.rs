@@ -105,3 +105,32 @@ fn over_tls_it_answers_those_who_trust_its_certificate() {
     assert_ne!(stranger.code, 0, "{stranger:?}");
     assert!(stranger.out.is_empty() && !stranger.err.is_empty(), "{stranger:?}");
 }
+
+#[test]
+fn a_configuration_of_the_server_is_held_against_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let old = write("old.toml", "[limits]\nconnections = 9\n");
+    let new = write("new.toml", "require_tokens = true\n[store]\nvalue_bytes_max = 100\n");
+    let line = ["serve", "--check", "--config", &new, "--against", &old];
+    let ran = run(asof(&line), b"");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for part in [
+        "limits.connections: 9 -> 4096\n",
+        "require_tokens: false -> true\n  clients on loopback without a token are refused\n",
+        "store.value_bytes_max: 1048576 -> 100\n  larger values",
+        "restart",
+    ] {
+        assert!(ran.text().contains(part), "{part}: {ran:?}");
+    }
+    let json = run(asof(&[&line[..], &["--json"]].concat()), b"").object();
+    assert_eq!(json["settings"].as_array().unwrap().len(), 3, "{json}");
+    let same = ["serve", "--check", "--config", &old, "--against", &old];
+    assert_eq!(run(asof(&same), b"").text(), "nothing changes\n");
+    let ran = run(asof(&["serve", "--against", &old]), b"");
+    assert_eq!(ran.code, 2, "it is a question, and no way to start: {ran:?}");
+}

@@ -3,12 +3,13 @@
 pub(crate) mod admin;
 
 mod act;
+mod change;
 mod report;
 mod run;
 
 use std::path::{Path, PathBuf};
 
-use asof_edge::Plan;
+use asof_edge::{Change, Plan};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -27,6 +28,7 @@ use crate::failure::{Exit, Failure};
 #[command(after_long_help = "\
 Examples:
   asof edge --config edge.toml --check             say what would be in effect, and exit
+  asof edge --config new.toml --check --against edge.toml       what going over to it changes
   asof edge --config edge.toml
   asof edge report                                 what a running edge does with each route
   asof edge bypass all on                          send everything past its cache, at once
@@ -64,6 +66,9 @@ pub(crate) struct Edge {
     /// Read and check the configuration, say what would be in effect, and exit
     #[arg(long)]
     check: bool,
+    /// With --check: say what it changes to go over from this configuration, and nothing else
+    #[arg(long, value_name = "OLD", requires = "check")]
+    against: Option<PathBuf>,
     /// How the log is written, on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -110,6 +115,10 @@ impl Edge {
             return run::serve(&self, plan, &mut context.out);
         }
         run::check(&plan, &self.log)?;
+        if let Some(old) = &self.against {
+            change::show(&mut context.out, &Change::between(&load(old)?, &plan))?;
+            return Ok(Exit::Done);
+        }
         let settings = plan.settings();
         if context.out.is_json() {
             context.out.json(&json!({ "settings": settings }))?;
@@ -128,9 +137,11 @@ impl Edge {
 
     /// The configuration as it is in the file now.
     fn plan(&self) -> Result<Plan, Failure> {
-        let path = self.config();
-        Plan::load(path).map_err(|error| {
-            Failure::usage(format!("configuration `{}`:\n{error}", path.display()))
-        })
+        load(self.config())
     }
+}
+
+fn load(path: &Path) -> Result<Plan, Failure> {
+    Plan::load(path)
+        .map_err(|error| Failure::usage(format!("configuration `{}`:\n{error}", path.display())))
 }

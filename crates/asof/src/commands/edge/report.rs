@@ -40,7 +40,7 @@ impl Report {
         out.line("")?;
         stores(out, field(&report, "stores"))?;
         peers(out, field(&report, "peers"))?;
-        releases(out, field(&report, "releases"))?;
+        releases(out, field(&report, "release_space"))?;
         out.line("")?;
         let cache = field(&report, "cache");
         out.line(&format!(

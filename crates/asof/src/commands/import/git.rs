@@ -8,7 +8,7 @@ use asof_time::Timestamp;
 use asof_time::limits::VALUE_BYTES_MAX_DEFAULT;
 use clap::Args;
 
-use super::{EndingArgs, conclude};
+use super::{SinkArgs, conclude};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::human;
@@ -18,7 +18,7 @@ use crate::import::git_resume;
 use crate::import::meter::{Meter, Total};
 use crate::import::pipeline;
 use crate::import::refusal::refused;
-use crate::import::sink::{Naming, Sink};
+use crate::import::sink::Naming;
 use crate::import::stop::Stop;
 use crate::output::Output;
 
@@ -35,6 +35,8 @@ Examples:
   asof import git . --space source
   asof import git ~/prices --rev main --space prices
   asof import git . --space source --data ./asof-data     without a server
+  asof import git . --space source --dry-run
+  asof import git . --space source --confirm 48213-keys
 
 Run again after new commits were made, it commits them now, with the times they had.")]
 pub(crate) struct ImportGit {
@@ -54,15 +56,15 @@ pub(crate) struct ImportGit {
     #[arg(long, value_name = "BYTES", default_value_t = VALUE_BYTES_MAX_DEFAULT as u64)]
     value_bytes_max: u64,
     #[command(flatten)]
-    ending: EndingArgs,
+    to: SinkArgs,
 }
 
 impl ImportGit {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let source = GitSource::open(&self.repo, &self.rev)?;
-        let client = context.client_of_new()?;
+        let client = self.to.client(context)?;
         let stop = Stop::on_signals()?;
-        let mut sink = Sink::new(&client, self.ending.ending(), Naming::Ids);
+        let mut sink = self.to.sink(&client, Naming::Ids);
         if source.is_shallow() {
             context
                 .out
@@ -72,7 +74,7 @@ impl ImportGit {
         let survey = survey(&source, &client, &self.space, self.value_bytes_max)?;
         judge(&survey, self.skip, &mut context.out)?;
         let space = sink.open(&self.space)?;
-        let start = start(&source, &space, &client)?;
+        let start = start(&source, space.as_ref(), &client)?;
         sink.begins_after_known(&self.space, start.known);
 
         let count = source.count(start.after.as_ref())? as u64;
@@ -80,7 +82,7 @@ impl ImportGit {
         let batches = GitBatches::new(commits, self.space);
         let mut meter = Meter::start(Total::Commits(count), &context.out);
         pipeline::run(batches, &mut sink, &mut meter, &stop, &mut context.out)?;
-        conclude(&mut sink, &meter, survey.total, context)
+        conclude(&mut sink, &self.to, &meter, survey.total, context)
     }
 }
 
@@ -95,8 +97,11 @@ struct Start {
 }
 
 /// Where the import of `source` into `space` goes on.
-fn start(source: &GitSource, space: &SpaceBody, client: &Client) -> Result<Start, Failure> {
+fn start(source: &GitSource, space: Option<&SpaceBody>, client: &Client) -> Result<Start, Failure> {
     let now = client.time()?.closed.0;
+    let Some(space) = space else {
+        return Ok(Start { after: None, known: 0, now });
+    };
     if space.state == SpaceStateName::Live {
         let resume = git_resume::find(source, &space.name, client)?;
         return Ok(Start {
@@ -133,7 +138,7 @@ fn survey(
     value_bytes_max: u64,
 ) -> Result<Survey, Failure> {
     let after = match client.space(space) {
-        Ok(space) => start(source, &space, client)?.after,
+        Ok(space) => start(source, Some(&space), client)?.after,
         Err(error) if error.name() == asof_api::ErrorName::UnknownSpace => None,
         Err(error) => return Err(error.into()),
     };

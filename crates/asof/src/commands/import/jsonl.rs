@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EndingArgs, conclude};
+use super::{SinkArgs, conclude};
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::import::jsonl::{Input, JsonlBatches};
 use crate::import::meter::{Meter, Total};
 use crate::import::pipeline;
-use crate::import::sink::{Naming, Sink};
+use crate::import::shrink;
+use crate::import::sink::Naming;
 use crate::import::stop::Stop;
 
 /// Import a file of commits, one JSON object a line
@@ -24,6 +25,8 @@ Examples:
   asof import jsonl history.jsonl
   asof import jsonl history.jsonl.zst --space prices
   make-history | asof import jsonl - --keep-importing
+  asof import jsonl history.jsonl --dry-run
+  asof import jsonl history.jsonl --confirm 48213-keys
 
 A line:
   {\"at\": 1707081397000000, \"space\": \"prices\", \"source\": \"some id\",
@@ -39,19 +42,22 @@ pub(crate) struct ImportJsonl {
     #[arg(long, value_name = "NAME")]
     space: Option<String>,
     #[command(flatten)]
-    ending: EndingArgs,
+    to: SinkArgs,
 }
 
 impl ImportJsonl {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
-        let client = context.client_of_new()?;
+        let client = self.to.client(context)?;
         let (input, bytes) = Input::open(&self.file)?;
         let now = client.time()?.closed.0;
         let stop = Stop::on_signals()?;
-        let mut sink = Sink::new(&client, self.ending.ending(), Naming::Lines);
-        let batches = JsonlBatches::new(input, self.space, now);
+        let mut sink = self.to.sink(&client, Naming::Lines);
+        let batches = JsonlBatches::new(input, self.space.clone(), now);
         let mut meter = Meter::start(Total::Bytes(bytes), &context.out);
         pipeline::run(batches, &mut sink, &mut meter, &stop, &mut context.out)?;
-        conclude(&mut sink, &meter, 0, context)
+        if sink.is_untouched() {
+            shrink::refuse_empty(&client, self.space.as_deref())?;
+        }
+        conclude(&mut sink, &self.to, &meter, 0, context)
     }
 }

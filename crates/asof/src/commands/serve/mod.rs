@@ -1,5 +1,6 @@
 //! `asof serve`
 
+mod change;
 mod run;
 
 use core::net::SocketAddr;
@@ -28,6 +29,7 @@ Examples:
   asof serve
   asof serve --data /var/lib/asof --listen 127.0.0.1:7400
   asof serve --config /etc/asof.toml --check       see whether it would start
+  asof serve --config new.toml --check --against /etc/asof.toml   what going over to it changes
 
 A configuration file, with its defaults:
   listen = \"127.0.0.1:7400\"
@@ -54,7 +56,13 @@ A configuration file, with its defaults:
   idle_tick = \"10ms\"
   clock_jump_limit = \"1h\"
   clock_start_limit = \"366d\"
-  retention_interval = \"10m\"")]
+  retention_interval = \"10m\"
+
+  # [[webhooks]]                     # told of control actions; docs/webhooks.md
+  # name = \"ops\"
+  # url = \"https://example.org/hook\"
+  # secret_file = \"/etc/asof/webhook.secret\"
+  # actions = [\"cap-set\", \"cap-cleared\"]")]
 pub(crate) struct Serve {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:7400]
     #[arg(long, value_name = "ADDR")]
@@ -65,6 +73,9 @@ pub(crate) struct Serve {
     /// Read and check the configuration, say what it means, and exit
     #[arg(long)]
     check: bool,
+    /// With --check: say what it changes to go over from this configuration, with the same options
+    #[arg(long, value_name = "OLD", requires = "check")]
+    against: Option<PathBuf>,
     /// Listen beyond this machine in plain HTTP, since something in front takes care of TLS
     #[arg(long)]
     tls_terminated_elsewhere: bool,
@@ -88,8 +99,12 @@ enum LogFormatArg {
 impl Serve {
     pub(crate) fn run(self, context: &mut Context) -> Result<Exit, Failure> {
         let data = context.data().unwrap_or(Path::new(DATA_DEFAULT)).to_owned();
-        let config = self.config()?;
+        let config = self.config(self.config.as_deref())?;
         run::check(&config)?;
+        if let Some(old) = &self.against {
+            change::show(&mut context.out, &self.config(Some(old))?, &config)?;
+            return Ok(Exit::Done);
+        }
         if self.check {
             context.out.line(&format!(
                 "the configuration is good: listen on {}, data in {}",
@@ -102,8 +117,8 @@ impl Serve {
     }
 
     /// The file, with the options over it.
-    fn config(&self) -> Result<Config, Failure> {
-        let mut config = match &self.config {
+    fn config(&self, file: Option<&Path>) -> Result<Config, Failure> {
+        let mut config = match file {
             Some(path) => read(path)?,
             None => Config::default(),
         };
@@ -124,7 +139,7 @@ impl Serve {
     }
 }
 
-fn read(path: &Path) -> Result<Config, Failure> {
+pub(super) fn read(path: &Path) -> Result<Config, Failure> {
     let bytes = files::read_input(path, CONFIG_BYTES_MAX)?;
     let wrong = |error: &dyn core::fmt::Display| {
         Failure::usage(format!("configuration `{}`: {error}", path.display()))
@@ -148,7 +163,7 @@ mod tests {
         let Command::Serve(serve) = cli.command else {
             panic!("not serve");
         };
-        let config = serve.config()?;
+        let config = serve.config(serve.config.as_deref())?;
         run::check(&config)?;
         Ok(config)
     }

@@ -9,11 +9,19 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::webhook::hook::Hook;
+use crate::webhook::teller::Tellers;
 
 /// Whether the configuration makes sense, all of it.
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
     config.check().map_err(|error| Failure::usage(format!("configuration: {error}")))?;
+    hooks(config)?;
     filter(config).map(drop)
+}
+
+/// The webhooks, with their secrets.
+fn hooks(config: &Config) -> Result<Vec<Hook>, Failure> {
+    config.webhooks.iter().map(Hook::open).collect()
 }
 
 /// Serves the store in `data` until a signal comes.
@@ -43,6 +51,8 @@ async fn listen(
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
     let server = Server::bind(store.clone(), config).await.map_err(|error| refused(&error))?;
+    // They end with this function, before the store is closed.
+    let _tellers = Tellers::start(hooks(config)?, store, data, &server.webhook_figures())?;
     greet(config, data, &server, store, out)?;
     server.run(told_to_stop(interrupt, terminate)).await;
     Ok(())

@@ -44,7 +44,7 @@ impl World {
     /// Imports what is missing, `commits_max` commits at most; whether all is there.
     fn import(&self, source: &GitSource, commits_max: usize) -> bool {
         let mut sink = Sink::new(&self.client, Ending::GoLive, Naming::Ids);
-        let space = sink.open(SPACE).unwrap();
+        let space = sink.open(SPACE).unwrap().unwrap();
         let progress = space.import.unwrap();
         let after = progress
             .last_source

@@ -121,6 +121,7 @@ impl Shop {
         let route = "mode = 'on'\nobserved_min = 0\ntrust = true\nshadow = 0.0\nas_of = 'closed'\n";
         let text = format!(
             "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\npreview_listen = '127.0.0.1:0'\n\
+             report_as = 'edge-1'\n\
              [stores.main]\nurl = '{}'\n\
              [[ingress.rules]]\nservice = 'pages'\n\
              [services.pages]\nupstreams = ['http://{}']\negress = '127.0.0.1:0'\n\
