@@ -27,11 +27,7 @@ mod upstream;
 pub use body::{Body, BodyError};
 #[doc(hidden)]
 pub use caching::hearing;
-<<<<<<< HEAD
-pub use caching::{Asked, Caching};
-=======
 pub use caching::{Asked, Caching, Change, Learnt, RouteChange};
->>>>>>> main
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
 pub use engine::{Again, Answer, Call, Engine, Origin, Outcome, PassThrough};
 pub use problem::{Problem, ProblemKind};

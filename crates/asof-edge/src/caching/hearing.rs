@@ -8,8 +8,8 @@ use asof_cache::{Begun, Cache, StoreId};
 use asof_time::{Epoch, Timestamp};
 
 /// What the control records are called that an edge obeys.
-pub(crate) const ERASED: &str = "key-erased";
-pub(crate) const ERASABLE: &str = "space-erasable";
+const ERASED: &str = "key-erased";
+const ERASABLE: &str = "space-erasable";
 
 /// Where a store is, as far as it was heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

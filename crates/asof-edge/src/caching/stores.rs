@@ -8,11 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-<<<<<<< HEAD
-use asof_api::body::{FeedEvent, FeedMessage, SpaceBody};
-=======
 use asof_api::body::{FeedEvent, SpaceBody};
->>>>>>> main
 use asof_cache::{Begun, Cache, StoreId};
 use asof_client::{Client, HEARTBEATS_LATE_MAX, HttpTransport, Trust};
 use asof_env::{BootTime, Clock};
@@ -20,11 +16,7 @@ use asof_time::{Epoch, Timestamp};
 use tokio::sync::watch;
 
 use super::again::Repeats;
-<<<<<<< HEAD
-use super::hearing::{ERASABLE, ERASED, Heard, Hearing, TakeUp};
-=======
 use super::hearing::{Heard, Hearing, TakeUp};
->>>>>>> main
 use crate::config::{self, Plan, Store, StoreName};
 use crate::limits;
 
@@ -261,14 +253,10 @@ impl Follower {
                 tracing::warn!(store = %self.name, epoch = %message.epoch.0, "the store was restored: its feed is taken up anew");
                 return Ok(());
             };
-<<<<<<< HEAD
-            self.forget_repeats(&message);
-=======
             if matches!(message.event, FeedEvent::Control { .. }) {
                 // It may have been an erasure.
                 self.repeats.clear();
             }
->>>>>>> main
             self.show(&store, heard);
             // Often enough for a window of minutes.
             if self.clock.boot().since(moved) >= HEARTBEAT {
@@ -289,19 +277,6 @@ impl Follower {
         }
     }
 
-<<<<<<< HEAD
-    /// What an operator did may have taken away what answers were made of.
-    fn forget_repeats(&self, message: &FeedMessage) {
-        let FeedEvent::Control { control } = &message.event else { return };
-        match control.action.as_str() {
-            ERASED => self.repeats.clear(),
-            ERASABLE => self.repeats.moved(),
-            _ => {}
-        }
-    }
-
-=======
->>>>>>> main
     fn move_window(&self, cache: &Cache) {
         let Some(all) = self.all.upgrade() else { return };
         let from = all.lock().unwrap_or_else(PoisonError::into_inner).rollback_from();
@@ -315,10 +290,6 @@ impl Follower {
     fn show(&self, store: &Followed, heard: Option<Heard>) {
         let Some(Heard { epoch, through, floor, cap }) = heard else { return };
         let view = View { epoch, through, floor, cap, heard: self.clock.boot() };
-<<<<<<< HEAD
-        let mut moved = false;
-=======
->>>>>>> main
         store.view.send_modify(|known| {
             // While nobody can look: whoever sees this view finds no answer of the one before.
             if known.is_none_or(|known| View { heard: view.heard, ..known } != view) {
