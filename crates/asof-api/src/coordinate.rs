@@ -188,6 +188,11 @@ impl Cursor {
     pub fn after_snapshot(at: Timestamp, control: u64) -> Self {
         Self(format!("{}.{}.{control}", at.as_micros(), Sequence::MAX))
     }
+
+    /// The same in the timeline `epoch`: refused by a store that has begun another one since.
+    pub fn after_snapshot_of(epoch: Epoch, at: Timestamp, control: u64) -> Self {
+        Self(format!("{epoch}.{}", Self::after_snapshot(at, control)))
+    }
 }
 
 impl fmt::Display for Cursor {

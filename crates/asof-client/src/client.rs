@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use crate::path::Target;
 use crate::{Body, Error, Request, Response, Result, Transport};
 
-/// Largest answer that is read into memory, in bytes: a page with values has about 16 MiB of
-/// them, a third more as base64, and a single value has at most 64 MiB.
-const ANSWER_BYTES_MAX: u64 = 256 << 20;
+/// Largest answer, and largest message of a feed, that is read into memory, in bytes: one commit
+/// with as many keys, each as long, as there may be. A page of smaller ones ends long before.
+pub(crate) const ANSWER_BYTES_MAX: u64 = 512 << 20;
 
 /// Largest problem that is read, in bytes.
 const PROBLEM_BYTES_MAX: u64 = 64 << 10;

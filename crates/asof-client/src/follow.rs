@@ -8,6 +8,7 @@ use asof_api::body::{FeedEvent, FeedMessage};
 use asof_api::{Cursor, EpochId, ErrorName, Problem};
 use http::Method;
 
+use crate::client::ANSWER_BYTES_MAX;
 use crate::path::Target;
 use crate::{Client, Error, Request, Result};
 
@@ -22,9 +23,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 
 /// The longest pause.
 const PAUSE_MAX: Duration = Duration::from_secs(15);
-
-/// Largest message, in bytes. A commit may hold some hundred thousand writes.
-const MESSAGE_BYTES_MAX: u64 = 512 << 20;
 
 /// Called before each new attempt with what went wrong and how long to pause: sleeps that long,
 /// or gives up. The client itself has no clock.
@@ -192,11 +190,11 @@ impl Iterator for Follow {
 fn read_message(stream: &mut impl BufRead) -> Result<FeedMessage> {
     let mut line = Vec::new();
     stream
-        .take(MESSAGE_BYTES_MAX)
+        .take(ANSWER_BYTES_MAX)
         .read_until(b'\n', &mut line)
         .map_err(|error| Error::broken(&error))?;
     if line.last() != Some(&b'\n') {
-        if line.len() as u64 == MESSAGE_BYTES_MAX {
+        if line.len() as u64 == ANSWER_BYTES_MAX {
             return Err(Error::answer("a message of the feed has no end"));
         }
         let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);

@@ -25,6 +25,8 @@ mod target;
 mod upstream;
 
 pub use body::{Body, BodyError};
+#[doc(hidden)]
+pub use caching::hearing;
 pub use caching::{Asked, Caching, Change, Learnt, RouteChange};
 pub use config::{ConfigError, Plan, ServiceName, StateName, StoreName};
 pub use engine::{Again, Answer, Call, Engine, Origin, Outcome, PassThrough};

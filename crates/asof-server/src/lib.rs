@@ -43,6 +43,8 @@ pub use app::{Settings, Transport};
 pub use body::{Body, BodyError};
 pub use config::{Config, ConfigError, Limits, Log, LogFormat, StoreConfig, Tls, Webhook};
 pub use convert::control as control_body;
+#[doc(hidden)]
+pub use handler::feed::{Place, messages};
 pub use listen::{ServeError, Server, serve};
 pub use router::{Router, router};
 pub use span::Span;

@@ -197,7 +197,8 @@ pub struct CommitWriteBody {
 /// A page of commits.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct CommitListBody {
-    /// The commits, oldest first; pending ones soonest first.
+    /// The commits, oldest first; pending ones soonest first. Of large commits a page holds fewer
+    /// than were asked for.
     pub commits: Vec<CommitBody>,
     /// What to pass as `after` for the next page; `null` on the last one.
     pub next: Option<Cursor>,

@@ -21,6 +21,9 @@ pub struct EdgeReport {
     pub peers: Vec<EdgePeer>,
     /// What it holds.
     pub cache: EdgeCache,
+    /// Where it reads which release of a service is in force; absent where none are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_space: Option<EdgeReleases>,
     /// The releases of services that it reads, and which of them it can ask; absent where it does
     /// not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,6 +31,17 @@ pub struct EdgeReport {
     /// How the answers that were asked about last are made up, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explained: Vec<EdgeExplained>,
+}
+
+/// Where an edge reads releases.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EdgeReleases {
+    /// The store.
+    pub store: String,
+    /// The space.
+    pub space: String,
+    /// Whether they were read, and what keeps all that depends on them from being stored.
+    pub standing: String,
 }
 
 /// A route of an edge.

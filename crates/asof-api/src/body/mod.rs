@@ -25,7 +25,8 @@ pub use control::{
 };
 pub use edge::{
     CapEdgeBody, CapReleaseBody, CapUpstreams, EdgeBody, EdgeCache, EdgeExplained, EdgeHeardBody,
-    EdgeListBody, EdgePeer, EdgeRelease, EdgeReport, EdgeRoute, EdgeStore, release_version,
+    EdgeListBody, EdgePeer, EdgeRelease, EdgeReleases, EdgeReport, EdgeRoute, EdgeStore,
+    release_version,
 };
 pub use erase::{EraseOutcome, EraseRequest, ErasureBody, ErasureListBody};
 pub use feed::{FeedEvent, FeedMessage};

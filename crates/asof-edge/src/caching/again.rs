@@ -226,6 +226,7 @@ impl Inner {
             && kept.hit.asked.print == print
             && repeats.is_now(&kept.hit.asked, &self.cache)
             && now < kept.good_until
+            && kept.hit.known.is_served()
             && kept.hit.asked.is(request, &meaningless)
         {
             return Again::Answered(kept.hit.known.route.service.clone(), self.repeated(kept));

@@ -88,7 +88,7 @@ fn stores<'n>(inner: &Inner, names: &[&'n str]) -> [OfStores<'n>; 3] {
 }
 
 /// Counts of routes, and the size of the cache.
-fn gauges(inner: &Inner) -> [(&'static str, &'static str, f64); 4] {
+fn gauges(inner: &Inner) -> [(&'static str, &'static str, f64); 5] {
     let routes = inner.routes.load();
     let standings = routes.all().map(|known| known.trust.standing());
     let (mut quarantined, mut bypassed) = (0.0, 0.0);
@@ -106,6 +106,11 @@ fn gauges(inner: &Inner) -> [(&'static str, &'static str, f64); 4] {
             quarantined,
         ),
         ("edge_routes_bypassed", "Routes that an operator sends past the cache", bypassed),
+        (
+            "edge_releases_unknown",
+            "Whether releases are to be read in a space that the store does not know",
+            if inner.kept.is_unknown() { 1.0 } else { 0.0 },
+        ),
         ("edge_cache_entries", "Calls with results", entries),
         ("edge_cache_bytes", "Bytes that calls, results and traces hold, about", bytes),
     ]

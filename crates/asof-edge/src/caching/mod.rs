@@ -17,6 +17,7 @@ mod execute;
 mod explain;
 mod figures;
 mod gauges;
+pub mod hearing;
 mod hold;
 mod ingress;
 mod memo;
@@ -61,7 +62,7 @@ use self::draw::Draw;
 use self::figures::Figures;
 use self::gauges::Gauges;
 use self::peers::Peers;
-use self::releases::Versions;
+use self::releases::{Kept, Versions};
 use self::root::Root;
 use self::routes::{Known, Routes};
 use self::stores::Stores;
@@ -97,6 +98,7 @@ pub(crate) struct Inner {
     /// Who is let in.
     gate: ArcSwap<Gate>,
     versions: Versions,
+    kept: Kept,
     /// What watches the versions of services.
     watching: Mutex<Vec<AbortHandle>>,
     /// Answers that stand while nothing moves.
@@ -153,6 +155,7 @@ impl Caching {
             shadows: Arc::new(Semaphore::new(limits::SHADOWS_MAX)),
             gate: ArcSwap::default(),
             versions: Versions::default(),
+            kept: Kept::default(),
             watching: Mutex::default(),
             repeats: Arc::default(),
             metrics: Figures::default(),
@@ -216,7 +219,10 @@ impl Engine for Caching {
         }
         inner.meet(plan);
         inner.stores.follow(plan, &inner.cache, &inner.repeats, &inner.clock);
-        inner.plan.store(Arc::new(Some(Arc::clone(plan))));
+        let before = inner.plan.swap(Arc::new(Some(Arc::clone(plan))));
+        if before.as_ref().as_ref().is_some_and(|before| before.releases != plan.releases) {
+            inner.kept.forget();
+        }
         inner.repeat_by(plan);
         tell::start(inner, plan);
     }

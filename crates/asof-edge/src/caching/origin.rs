@@ -160,6 +160,10 @@ impl Inner {
             let content = Content::new(parts.status, kept(&parts.headers), body);
             return unstorable(content, Unstorable::Truncated);
         }
+        if is_of_another_epoch(root.epochs.get(name).copied(), &parts.headers) {
+            let problem = gone("the store began another timeline while this was answered");
+            return Served::problem(problem, Unstorable::OtherEpoch);
+        }
         let content = match (parts.status, prior) {
             (StatusCode::NOT_MODIFIED, Some(prior)) => {
                 self.metrics.unchanged.inc();
@@ -222,6 +226,14 @@ impl Inner {
         let trace = Trace::leaf(call.key(), content.hash(), space, read.reach());
         Ok(Fact { content: Arc::clone(content), validity, trace })
     }
+}
+
+/// Whether a store answers out of another timeline than the tree is of. What it says is then no
+/// answer at the tree's moment: beside what was read before, it would make a whole that never was.
+fn is_of_another_epoch(known: Option<Epoch>, headers: &HeaderMap) -> bool {
+    let said = headers.get(&wire::AS_OF_EPOCH).and_then(|value| value.to_str().ok());
+    let said: Option<Epoch> = said.and_then(|text| text.parse().ok());
+    said.zip(known).is_some_and(|(said, known)| said != known)
 }
 
 /// Whether a refusal is that the moment lies above the cap.

@@ -54,3 +54,17 @@ fn a_listing_says_nothing_of_time() {
     assert_eq!(timeless(page).unwrap(), expected);
     assert_eq!(timeless(page), timeless(other));
 }
+
+#[test]
+fn what_a_store_says_in_another_timeline_is_no_answer_at_the_moment_of_the_tree() {
+    let (known, other) = (Epoch::from_random(1), Epoch::from_random(2));
+    let says = |epoch: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(&wire::AS_OF_EPOCH, HeaderValue::from_str(epoch).unwrap());
+        headers
+    };
+    assert!(is_of_another_epoch(Some(known), &says(&other.to_string())));
+    assert!(!is_of_another_epoch(Some(known), &says(&known.to_string())));
+    // Whoever says nothing of it may be any origin: what it says is passed on, and not kept.
+    assert!(!is_of_another_epoch(Some(known), &HeaderMap::new()));
+}

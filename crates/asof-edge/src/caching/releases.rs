@@ -5,8 +5,10 @@
 
 use core::time::Duration;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use asof_api::ErrorName;
 use asof_api::body::{EdgeRelease, release_version};
 use asof_cache::{Observed, Unstorable, always};
 use asof_listen::Soon;
@@ -17,9 +19,10 @@ use tokio::task::AbortHandle;
 use super::figures::ServiceLabel;
 use super::moment::Choice;
 use super::root::{Root, encoded};
+use super::serve::Served;
 use super::{Inner, canonical};
 use crate::body::Body;
-use crate::config::{Plan, ServiceName, Version};
+use crate::config::{Plan, Releases, ServiceName, Version};
 use crate::problem::{Problem, ProblemKind};
 use crate::target::Target;
 
@@ -60,6 +63,70 @@ impl Versions {
         }
         known.insert(service.into(), version.into())
     }
+}
+
+/// Whether the space that releases are kept in is there. While it is not, no release is a fact,
+/// and nothing that depends on one is stored: a mistyped name would go unnoticed for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(AtomicU8);
+
+impl Kept {
+    const NOT_READ: u8 = 0;
+    const READ: u8 = 1;
+    const UNKNOWN: u8 = 2;
+
+    /// Takes note of how a read of the space ended.
+    fn note(&self, releases: &Releases, served: &Served) {
+        let now = match served.content() {
+            Some(content) if content.status().is_success() => Self::READ,
+            Some(content) if content.status() == StatusCode::NOT_FOUND => {
+                if is_unknown_space(content.body()) { Self::UNKNOWN } else { Self::READ }
+            }
+            // Nobody knows.
+            Some(_) | None => return,
+        };
+        // Most reads find what was found before, and write nothing.
+        if self.0.load(Ordering::Relaxed) == now {
+            return;
+        }
+        let before = self.0.swap(now, Ordering::Relaxed);
+        let Releases { store, space } = releases;
+        if now == Self::UNKNOWN && before != now {
+            tracing::warn!(
+                %store, space,
+                "the space of releases is unknown to the store, so nothing that depends on a \
+                 release is stored: mend `releases.space`, or create the space"
+            );
+        } else if before == Self::UNKNOWN && before != now {
+            tracing::info!(%store, space, "the space of releases is there");
+        }
+    }
+
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::UNKNOWN
+    }
+
+    pub(crate) fn standing(&self) -> &'static str {
+        match self.0.load(Ordering::Relaxed) {
+            Self::UNKNOWN => {
+                "the store does not know the space: nothing that depends on a release is stored; \
+                 mend `releases.space`, or create the space"
+            }
+            Self::READ => "read",
+            _ => "not read yet",
+        }
+    }
+
+    /// The configuration names another space, of which nothing is known yet.
+    pub(crate) fn forget(&self) {
+        self.0.store(Self::NOT_READ, Ordering::Relaxed);
+    }
+}
+
+/// Whether an answer is the refusal of a store that does not know a space.
+fn is_unknown_space(body: &[u8]) -> bool {
+    let problem = serde_json::from_slice::<asof_api::Problem>(body);
+    problem.is_ok_and(|problem| problem.name == ErrorName::UnknownSpace)
 }
 
 impl Inner {
@@ -107,6 +174,7 @@ impl Inner {
         let path = format!("/v1/spaces/{}/keys/{}", encoded(&releases.space), encoded(key));
         let read = canonical::release(releases.store.as_str(), &path, chosen_by);
         let served = self.serve(root, Arc::clone(&read), None, 0).await;
+        self.kept.note(releases, &served);
         let unreadable = |why: &str| {
             tracing::error!(%service, key, why, "the release of a service cannot be read");
             let detail = format!("the release of `{service}` in force {why}");

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use asof_api::body::{EdgeCache, EdgePeer, EdgeReport, EdgeRoute, EdgeStore};
+use asof_api::body::{EdgeCache, EdgePeer, EdgeReleases, EdgeReport, EdgeRoute, EdgeStore};
 use http::{HeaderValue, Method, Response, StatusCode, Uri, header};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -65,6 +65,14 @@ impl Inner {
                 evicted: figures.evicted,
                 evicted_inside_window: figures.evicted_inside_window,
             },
+            release_space: plan.as_ref().as_ref().and_then(|plan| {
+                let releases = plan.releases.as_ref()?;
+                Some(EdgeReleases {
+                    store: releases.store.as_str().to_owned(),
+                    space: releases.space.clone(),
+                    standing: self.kept.standing().to_owned(),
+                })
+            }),
             releases: plan.as_ref().as_ref().map(|plan| releases::read_releases(plan)),
             explained: Vec::new(),
         }
@@ -119,7 +127,6 @@ impl Inner {
         for known in &touched {
             act(known);
         }
-        self.repeats.moved();
         json(&touched.iter().map(|known| route_report(known)).collect::<Vec<_>>())
     }
 }

@@ -8,7 +8,7 @@ use http::{Method, header};
 
 use super::moment;
 use super::named::{Audience, Keeping};
-use super::trust::Trust;
+use super::trust::{Treatment, Trust};
 use crate::config::{Plan, Route, ServiceName, StateSource, StoreName};
 
 /// One route, ready to be used.
@@ -89,6 +89,11 @@ impl Routes {
 }
 
 impl Known {
+    /// Whether answers come out of the cache.
+    pub(crate) fn is_served(&self) -> bool {
+        self.trust.treatment(&self.route) == Treatment::Serve
+    }
+
     fn new(plan: &Plan, route: Route, digest: RouteDigest, trust: Arc<Trust>) -> Self {
         let methods: Vec<&str> = route.methods.iter().map(Method::as_str).collect();
         let name = format!("{} {} {}", route.service, methods.join("|"), route.path.as_str());

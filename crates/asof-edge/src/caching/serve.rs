@@ -271,7 +271,6 @@ impl Inner {
             tracing::error!(route = known.name, why, "a route is quarantined");
             self.metrics.quarantines.inc();
         }
-        self.repeats.moved();
         self.cache.drop_where(|call| call.route == known.digest);
         self.peers.disown(&self.cache);
     }

@@ -1,15 +1,14 @@
 //! The stores as the edge follows them: each feed feeds the change index, and says how far it is
 //! complete. That, and never what a store calls closed, is what the edge goes by.
 
-use core::cell::Cell;
+use core::cell::RefCell;
 use core::ops::ControlFlow;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use asof_api::Cursor;
-use asof_api::body::{CommitBody, ControlBody, FeedEvent, FeedMessage, SpaceBody};
+use asof_api::body::{FeedEvent, SpaceBody};
 use asof_cache::{Begun, Cache, StoreId};
 use asof_client::{Client, HEARTBEATS_LATE_MAX, HttpTransport, Trust};
 use asof_env::{BootTime, Clock};
@@ -17,6 +16,7 @@ use asof_time::{Epoch, Timestamp};
 use tokio::sync::watch;
 
 use super::again::Repeats;
+use super::hearing::{Heard, Hearing, TakeUp};
 use crate::config::{self, Plan, Store, StoreName};
 use crate::limits;
 
@@ -31,10 +31,6 @@ const _: () = assert!(
     HEARTBEAT.as_millis() * (HEARTBEATS_LATE_MAX as u128) < LOST_AFTER.as_millis(),
     "a healthy feed that is taken up anew does not count as lost"
 );
-
-/// What the control records are called that an edge obeys.
-const ERASED: &str = "key-erased";
-const ERASABLE: &str = "space-erasable";
 
 /// The pause before the feed is taken up again from scratch.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -154,7 +150,7 @@ impl Stores {
                 repeats: Arc::clone(repeats),
                 all: Arc::downgrade(&self.known),
                 clock: Arc::clone(clock),
-                obeyed: Cell::default(),
+                hearing: RefCell::new(Hearing::new(id)),
             };
             known.followed.insert(name.clone(), followed);
             let thread = std::thread::Builder::new().name(format!("feed-{name}"));
@@ -206,8 +202,7 @@ struct Follower {
     repeats: Arc<Repeats>,
     all: Weak<Mutex<Known>>,
     clock: Arc<dyn Clock>,
-    /// The last control record that was heard of, and its timeline.
-    obeyed: Cell<Option<(Epoch, u64)>>,
+    hearing: RefCell<Hearing>,
 }
 
 impl Follower {
@@ -223,13 +218,8 @@ impl Follower {
     /// Begins at what is closed now, and goes on until going on cannot help.
     fn follow_once(&self) -> asof_client::Result<()> {
         let time = self.client.time()?;
-        let (epoch, at) = (time.epoch.0, time.closed.0);
-        // What was erased while nobody listened is told first. Of a timeline that is heard of for the
-        // first time nothing is held yet.
-        let obeyed = self.obeyed.get().filter(|(known, _)| *known == epoch);
-        let control = obeyed.map_or(time.control_sequence, |(_, control)| control);
-        let after = Cursor::after_snapshot(at, control);
-        let spaces = if obeyed.is_none() { self.spaces()? } else { Vec::new() };
+        let TakeUp { after, wants_spaces } = self.hearing.borrow().take_up(&time);
+        let spaces = if wants_spaces { self.spaces()? } else { Vec::new() };
         let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
         let pause = move |_: &asof_client::Error, pause: Duration| {
             if store.strong_count() == 0 {
@@ -242,22 +232,14 @@ impl Follower {
         let (Some(store), Some(cache)) = (self.store.upgrade(), self.cache.upgrade()) else {
             return Ok(());
         };
-        let begun = cache.begin(store.id, epoch, at);
+        let (begun, heard) = self.hearing.borrow_mut().begin(&cache, &time, &spaces);
+        let (epoch, at) = (time.epoch.0, time.closed.0);
         tracing::info!(store = %self.name, %epoch, through = %at, ?begun, "following a store");
         if begun == Begun::NewEpoch {
             tracing::warn!(store = %self.name, %epoch, "the store was restored: all of it is forgotten");
         }
-        for space in spaces.iter().filter(|space| space.erasable) {
-            cache.foresee_erasure(store.id, &space.name);
-        }
         self.repeats.moved();
-        self.obeyed.set(Some((epoch, control)));
-        let mut missed = Some(time.control_sequence);
-        if self.catch_up(&mut missed) {
-            let cap = time.cap.map(|cap| cap.0);
-            let (floor, heard) = (time.floor.0, self.clock.boot());
-            self.show(&store, View { epoch, through: at, floor, cap, heard });
-        }
+        self.show(&store, heard);
         self.move_window(&cache);
         drop((store, cache));
         let mut moved = self.clock.boot();
@@ -266,10 +248,16 @@ impl Follower {
             let (Some(store), Some(cache)) = (self.store.upgrade(), self.cache.upgrade()) else {
                 return Ok(());
             };
-            self.take(&store, &cache, &message);
-            if self.catch_up(&mut missed) {
-                self.show_said(&store, &message);
+            let heard = self.hearing.borrow_mut().take(&cache, &message);
+            let Ok(heard) = heard else {
+                tracing::warn!(store = %self.name, epoch = %message.epoch.0, "the store was restored: its feed is taken up anew");
+                return Ok(());
+            };
+            if matches!(message.event, FeedEvent::Control { .. }) {
+                // It may have been an erasure.
+                self.repeats.clear();
             }
+            self.show(&store, heard);
             // Often enough for a window of minutes.
             if self.clock.boot().since(moved) >= HEARTBEAT {
                 moved = self.clock.boot();
@@ -289,68 +277,6 @@ impl Follower {
         }
     }
 
-    fn take(&self, store: &Followed, cache: &Cache, message: &FeedMessage) {
-        if let FeedEvent::Control { control } = &message.event {
-            self.obey(store, cache, control);
-        }
-        let through = message.through.0;
-        cache.tell(|index| {
-            match &message.event {
-                FeedEvent::Commit { commit } => changes(commit, |space, key, at| match key {
-                    Some(key) => index.changed(store.id, space, key, at),
-                    None => index.changed_whole(store.id, space, at),
-                }),
-                // Dropped already.
-                FeedEvent::Control { control } if control.action == ERASED => {}
-                // What a control record does to a space it does to all of it.
-                FeedEvent::Control { control } if !control.subject.is_empty() => {
-                    index.changed_whole(store.id, &control.subject, control.at.0);
-                }
-                FeedEvent::Control { .. } | FeedEvent::Heartbeat | FeedEvent::End { .. } => {}
-            }
-            index.advance(store.id, through);
-        });
-        if let Some(control) = control_of(&message.cursor) {
-            self.obeyed.set(Some((message.epoch.0, control)));
-        }
-    }
-
-    /// Whether all was heard that was `missed` while nobody listened: up to there the moment stays
-    /// where it was.
-    fn catch_up(&self, missed: &mut Option<u64>) -> bool {
-        *missed = missed.filter(|last| self.obeyed.get().is_none_or(|(_, seen)| seen < *last));
-        missed.is_none()
-    }
-
-    fn show_said(&self, store: &Followed, message: &FeedMessage) {
-        let view = View {
-            epoch: message.epoch.0,
-            through: message.through.0,
-            floor: message.floor.0,
-            cap: message.cap.map(|cap| cap.0),
-            heard: self.clock.boot(),
-        };
-        self.show(store, view);
-    }
-
-    /// What an operator did that is more than a change.
-    fn obey(&self, store: &Followed, cache: &Cache, control: &ControlBody) {
-        // Before anything else: a number that was heard of is never asked for again.
-        match control.action.as_str() {
-            ERASED => {
-                let Some((space, _)) = control.subject.split_once('/') else { return };
-                cache.erase(store.id, space);
-                self.repeats.clear();
-                tracing::warn!(store = %self.name, space, control = control.sequence, "something was erased: all that was made of the space is dropped");
-            }
-            ERASABLE => {
-                cache.foresee_erasure(store.id, &control.subject);
-                self.repeats.moved();
-            }
-            _ => {}
-        }
-    }
-
     fn move_window(&self, cache: &Cache) {
         let Some(all) = self.all.upgrade() else { return };
         let from = all.lock().unwrap_or_else(PoisonError::into_inner).rollback_from();
@@ -361,10 +287,14 @@ impl Follower {
 
     /// Publishes what is known. A feed that steps back within an epoch is wrong: the moment
     /// freezes where it was.
-    fn show(&self, store: &Followed, view: View) {
-        let mut moved = false;
+    fn show(&self, store: &Followed, heard: Option<Heard>) {
+        let Some(Heard { epoch, through, floor, cap }) = heard else { return };
+        let view = View { epoch, through, floor, cap, heard: self.clock.boot() };
         store.view.send_modify(|known| {
-            moved = known.is_none_or(|known| View { heard: view.heard, ..known } != view);
+            // While nobody can look: whoever sees this view finds no answer of the one before.
+            if known.is_none_or(|known| View { heard: view.heard, ..known } != view) {
+                self.repeats.moved();
+            }
             let back = known.is_some_and(|known| {
                 known.epoch == view.epoch && view.through < known.through
             });
@@ -374,25 +304,6 @@ impl Follower {
                 *known = Some(view);
             }
         });
-        if moved {
-            self.repeats.moved();
-        }
-    }
-}
-
-/// The control record that a cursor stands at: its last part.
-fn control_of(cursor: &Cursor) -> Option<u64> {
-    cursor.0.rsplit('.').next().and_then(|control| control.parse().ok())
-}
-
-/// Tells what a commit changed: keys, and spaces as a whole.
-fn changes(commit: &CommitBody, mut tell: impl FnMut(&str, Option<&str>, Timestamp)) {
-    let at = commit.effective.0;
-    for write in &commit.writes {
-        tell(&write.space, Some(&write.key), at);
-    }
-    for space in &commit.opened {
-        tell(space, None, at);
     }
 }
 

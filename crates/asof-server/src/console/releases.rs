@@ -7,7 +7,7 @@ use asof_console::page::{
     DayCell, Entry, EventRow, Release as ReleasePage, ReleaseRow, Releases, WriteRow, Wrote,
 };
 use asof_console::text;
-use asof_store::{Approval, Commit, Cursor, PlannedWrite, Release, ReleaseState};
+use asof_store::{Approval, Commit, Cursor, PlannedWrite, Release, ReleaseState, Store};
 use asof_time::{Sequence, Timestamp};
 
 use super::visit::Visit;
@@ -106,11 +106,11 @@ async fn pending(
     frame: &Frame,
     count: usize,
 ) -> Result<Vec<Entry>, Refusal> {
-    let page = visit.app.walk(move |store| Ok(store.pending(Cursor::START, count)?)).await?;
+    let commits = visit.app.walk(move |store| first_pending(store, count)).await?;
     let is_release = |commit: &Commit| {
         releases.iter().any(|release| release.scheduled_commit() == Some(commit.id))
     };
-    let commits = page.commits.into_iter().filter(|commit| !is_release(commit));
+    let commits = commits.into_iter().filter(|commit| !is_release(commit));
     let entries = commits.map(|commit| Entry {
         at: commit.effective,
         name: match commit.message.lines().next() {
@@ -121,6 +121,17 @@ async fn pending(
         url: frame.commit(&commit.id),
     });
     Ok(entries.collect())
+}
+
+/// The pending commits that come first, without their writes. A page of large ones ends early.
+fn first_pending(store: &Store, count: usize) -> Result<Vec<Commit>, Refusal> {
+    let (mut commits, mut after) = (Vec::new(), Some(Cursor::START));
+    while let Some(from) = after.filter(|_| commits.len() < count) {
+        let page = store.pending(from, count - commits.len())?;
+        commits.extend(page.commits.into_iter().map(|c| Commit { writes: Vec::new(), ..c }));
+        after = page.next;
+    }
+    Ok(commits)
 }
 
 pub(super) fn row(release: &Release, now: Timestamp) -> ReleaseRow {

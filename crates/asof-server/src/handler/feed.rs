@@ -216,35 +216,13 @@ impl Follower {
         }
     }
 
-    /// The messages of a page. The last one is complete up to where the page is; one before it
-    /// only up to just before its own time, since others may share that.
     fn encode(&mut self, page: FeedPage) -> Bytes {
         let mut bytes = Vec::new();
-        let count = page.items.len();
-        for (place, (cursor, item)) in (1..).zip(page.items) {
-            if place == count {
-                self.through = page.through;
-            } else if let FeedItem::Commit(commit) = &item {
-                let before = commit.effective.prev().unwrap_or(Timestamp::MIN);
-                self.through = self.through.max(before);
-            }
-            let event = match item {
-                FeedItem::Commit(commit) => FeedEvent::Commit { commit: convert::commit(commit) },
-                FeedItem::Control(record) => {
-                    FeedEvent::Control { control: convert::control(record) }
-                }
-            };
-            let mut message = self.message(event, cursor, self.through);
-            message.floor = page.floor.into();
-            message.cap = page.cap.map(Into::into);
+        let mut at = Place { after: self.after, through: self.through };
+        for message in messages(page, &mut at) {
             self.format.put(&message, &mut bytes);
         }
-        self.after = page.cursor;
-        self.through = page.through;
-        if count == 0 {
-            let heartbeat = self.message(FeedEvent::Heartbeat, self.after, self.through);
-            self.format.put(&heartbeat, &mut bytes);
-        }
+        (self.after, self.through) = (at.after, at.through);
         bytes.into()
     }
 
@@ -261,10 +239,106 @@ impl Follower {
     }
 }
 
+/// Where a follower stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// It was sent everything up to here.
+    pub after: Cursor,
+    /// It knows the log to be complete up to here.
+    pub through: Timestamp,
+}
+
+impl Place {
+    /// Of a follower that takes the feed up after a cursor.
+    pub fn at(after: Cursor) -> Self {
+        Self { after, through: seen_through(after) }
+    }
+}
+
+/// The messages of a page, for a follower that stands at `at` and then after the page. The last one
+/// is complete up to where the page is; one before it only up to just before its own time, since
+/// others may share that. A page without items is a heartbeat.
+pub fn messages(page: FeedPage, at: &mut Place) -> Vec<FeedMessage> {
+    let count = page.items.len();
+    let (epoch, floor, cap) = (page.epoch, page.floor, page.cap);
+    let message = |event, cursor, through: Timestamp| FeedMessage {
+        event,
+        cursor: cursor::write(epoch, cursor),
+        through: through.into(),
+        epoch: epoch.into(),
+        floor: floor.into(),
+        cap: cap.map(Into::into),
+    };
+    let mut messages = Vec::with_capacity(count.max(1));
+    for (place, (mut cursor, item)) in (1..).zip(page.items) {
+        if place == count {
+            // Whoever goes on from here knows all that the message says that it knows.
+            (cursor, at.through) = (page.cursor, page.through);
+        } else if let FeedItem::Commit(commit) = &item {
+            let before = commit.effective.prev().unwrap_or(Timestamp::MIN);
+            at.through = at.through.max(before);
+        }
+        let event = match item {
+            FeedItem::Commit(commit) => FeedEvent::Commit { commit: convert::commit(commit) },
+            FeedItem::Control(record) => FeedEvent::Control { control: convert::control(record) },
+        };
+        messages.push(message(event, cursor, at.through));
+    }
+    (at.after, at.through) = (page.cursor, page.through);
+    if count == 0 {
+        messages.push(message(FeedEvent::Heartbeat, at.after, at.through));
+    }
+    messages
+}
+
 /// Returns once the service stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     if stopping.wait_for(|stopping| *stopping).await.is_err() {
         // Nobody is left who could stop it.
         core::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use asof_store::{
+        CommitRequest, Key, Op, Options, Precondition, SpaceName, Store, Value, Write,
+    };
+
+    use super::*;
+
+    /// Found by the simulation: the last message of a page said that all was known up to closed,
+    /// and whoever lost the connection after it and went on from its cursor was told less.
+    #[test]
+    fn whoever_goes_on_from_a_message_knows_no_less_than_it_said() {
+        let store = Store::in_memory(Options::default()).unwrap();
+        for value in ["1", "2", "3"] {
+            let write = Write {
+                space: SpaceName::new("s").unwrap(),
+                key: Key::new("k").unwrap(),
+                op: Op::Put(Value::binary(value.as_bytes().to_vec())),
+                precondition: Precondition::None,
+            };
+            let request = CommitRequest { writes: vec![write], ..CommitRequest::default() };
+            store.commit(request).unwrap();
+        }
+        for limit in 1..=5 {
+            let mut at = Place::at(Cursor::START);
+            loop {
+                let page = store.feed(at.after, None, limit).unwrap();
+                let more = page.more;
+                for message in messages(page, &mut at) {
+                    let (_, cursor) = message.cursor.0.split_once('.').unwrap();
+                    let again = Place::at(cursor.parse().unwrap());
+                    assert!(
+                        again.through >= message.through.0,
+                        "{message:?} with pages of {limit}"
+                    );
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
     }
 }

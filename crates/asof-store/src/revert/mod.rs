@@ -154,8 +154,14 @@ struct Touched {
     last: Place,
 }
 
-/// Works out what a revert would write, from what is published up to `closed`.
-pub(crate) fn plan(scene: &Scene, closed: Timestamp, request: &Revert) -> Result<Plan> {
+/// Works out what a revert would write, from what is published up to `closed`, and from what is
+/// pending up to the moment at which it takes effect: `now` or later.
+pub(crate) fn plan(
+    scene: &Scene,
+    closed: Timestamp,
+    now: Timestamp,
+    request: &Revert,
+) -> Result<Plan> {
     let mut touched = Targets { scene, request, keys: BTreeMap::new() };
     let (title, subject) = match request.target {
         RevertTarget::Commit(id) => touched.commit(closed, id)?,
@@ -164,8 +170,8 @@ pub(crate) fn plan(scene: &Scene, closed: Timestamp, request: &Revert) -> Result
     let keys = touched.keys;
     let decided = Decided::new(request, scene, &keys)?;
     let until = match request.effective {
-        Effective::Now => closed,
         // What is pending up to then is there by then.
+        Effective::Now => now.max(closed.next().unwrap_or(closed)),
         Effective::At(at) => at.max(closed),
     };
     let mut planner = Planner {

@@ -171,7 +171,9 @@ impl Store {
 
     fn plan(&self, request: &Revert) -> Result<Plan> {
         let closed = self.inner.published.closed();
-        revert::plan(&self.scene(), closed, request)
+        // Closed follows the clock at some distance, and pending commits may lie in between.
+        let now = self.inner.options.clock.wall();
+        revert::plan(&self.scene(), closed, now, request)
     }
 
     fn write_revert(&self, request: &Revert, by: &Actor, plan: Plan) -> Result<RevertOutcome> {

@@ -2,6 +2,7 @@
 
 use core::ops::{Bound, ControlFlow};
 
+use asof_time::limits::{COMMIT_WRITES_MAX, MESSAGE_BYTES_MAX};
 use asof_time::{Sequence, Timestamp};
 
 use super::{LogPage, LogRange, check_limit};
@@ -16,8 +17,20 @@ use crate::{Commit, CommitWrite, Cursor, Error, ErrorKind, Result, Source, Space
 /// a page take for ever.
 const PAGE_COMMITS_LOOKED_AT: usize = 100_000;
 
-/// Writes of one page that is read backwards, after which it ends.
-const PAGE_WRITES_BACK: usize = 20_000;
+/// Bytes of commits, as they are stored, looked at for one page before it ends.
+const PAGE_BYTES_LOOKED_AT: usize = 64 << 20;
+
+/// Most writes of the commits of one page, unless it is one commit: a thousand large ones would
+/// fill the memory of whoever makes the page, and of whoever gets it.
+pub(crate) const PAGE_WRITES_MAX: usize = 20_000;
+
+/// Most bytes of the commits of one page, as they are stored, unless it is one commit. What a
+/// commit says may be as large as what it writes is numerous.
+pub(crate) const PAGE_BYTES_MAX: usize = 8 << 20;
+
+const _: () = assert!(PAGE_WRITES_MAX <= COMMIT_WRITES_MAX);
+const _: () =
+    assert!(MESSAGE_BYTES_MAX <= PAGE_BYTES_MAX && PAGE_BYTES_MAX <= PAGE_BYTES_LOOKED_AT);
 
 /// Which commits a reader of the log wants besides its range.
 pub(crate) struct Filter<'a> {
@@ -50,8 +63,7 @@ pub(crate) fn log(scene: &Scene, latest: Timestamp, range: &LogRange) -> Result<
     page(scene, range.after, latest, range.limit, &filter)
 }
 
-/// Commits up to `before`, newest first, as far down as the log is whole. A page ends early once it
-/// holds many writes, so that it takes no longer after large commits than after small ones.
+/// Commits up to `before`, newest first, as far down as the log is whole.
 pub(crate) fn back(scene: &Scene, before: Cursor, range: &LogRange) -> Result<LogPage> {
     check_limit(range.limit)?;
     let filter = Filter { spaces: range.spaces.as_deref(), backfilled: Backfilled::OfLiveSpaces };
@@ -66,9 +78,8 @@ pub(crate) fn back(scene: &Scene, before: Cursor, range: &LogRange) -> Result<Lo
     let start = keys::log(lowest.effective, lowest.sequence);
     let end = keys::log(before.effective, before.sequence);
     let bounds = (Bound::Excluded(start.as_slice()), Bound::Excluded(end.as_slice()));
-    let most = Most { commits: range.limit, writes: PAGE_WRITES_BACK };
     let from = Cursor { control: 0, ..before };
-    collect(scene, bounds, Direction::Backward, from, most, &filter)
+    collect(scene, bounds, Direction::Backward, from, range.limit, &filter)
 }
 
 /// From when on the log is whole: a commit is kept for as long as one of its spaces keeps it.
@@ -108,39 +119,43 @@ pub(crate) fn page(
     let start = keys::log(after.effective, after.sequence);
     let end = keys::log(upto, Sequence::MAX);
     let bounds = (Bound::Excluded(start.as_slice()), Bound::Included(end.as_slice()));
-    let most = Most { commits: limit, writes: usize::MAX };
-    collect(scene, bounds, Direction::Forward, after, most, filter)
-}
-
-/// What a page holds at most, but for the commit that goes beyond.
-#[derive(Clone, Copy)]
-struct Most {
-    commits: usize,
-    writes: usize,
+    collect(scene, bounds, Direction::Forward, after, limit, filter)
 }
 
 /// A page of the commits within `bounds` that the filter lets through; `from` is where it begins.
+/// It ends early where more would be too much to hold or to look at; no single commit is.
 fn collect(
     scene: &Scene,
     bounds: KeyRange<'_>,
     direction: Direction,
     from: Cursor,
-    most: Most,
+    limit: usize,
     filter: &Filter<'_>,
 ) -> Result<LogPage> {
     let mut page = LogPage { commits: Vec::new(), next: None };
-    let (mut looked_at, mut writes, mut last) = (0, 0, from);
+    let (mut looked_at, mut bytes_looked_at, mut last) = (0, 0, from);
+    let (mut writes, mut bytes) = (0, 0);
     scan(scene.rows.as_ref(), bounds, direction, |key, row| {
-        let full = page.commits.len() == most.commits || writes >= most.writes;
-        if full || looked_at == PAGE_COMMITS_LOOKED_AT {
+        if page.commits.len() == limit
+            || looked_at == PAGE_COMMITS_LOOKED_AT
+            || bytes_looked_at >= PAGE_BYTES_LOOKED_AT
+        {
             page.next = Some(last);
             return Ok(ControlFlow::Break(()));
         }
         looked_at += 1;
+        bytes_looked_at += row.len();
         let (place, commit) = taken(&scene.state, key, row, filter)?;
+        if let Some(commit) = commit {
+            writes += commit.writes.len();
+            bytes += row.len();
+            if !page.commits.is_empty() && (writes > PAGE_WRITES_MAX || bytes > PAGE_BYTES_MAX) {
+                page.next = Some(last);
+                return Ok(ControlFlow::Break(()));
+            }
+            page.commits.push(commit);
+        }
         last = Cursor { control: from.control, ..place };
-        writes += commit.as_ref().map_or(0, |commit| commit.writes.len());
-        page.commits.extend(commit);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(page)

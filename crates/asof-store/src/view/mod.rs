@@ -380,11 +380,12 @@ pub struct LogRange {
     pub after: Cursor,
     /// Commits that write into (or open) one of these spaces; all where `None`.
     pub spaces: Option<Vec<SpaceName>>,
-    /// Commits a page at most, from 1 to [`PAGE_ENTRIES_MAX`].
+    /// Commits a page at most, from 1 to [`PAGE_ENTRIES_MAX`]. A page of large commits holds fewer.
     pub limit: usize,
 }
 
-/// One page of the log, oldest first.
+/// One page of the log, oldest first; how many commits it holds says nothing of whether there are
+/// more.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogPage {
     /// The commits.

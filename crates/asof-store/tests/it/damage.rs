@@ -121,7 +121,7 @@ fn random_histories_survive_their_own_verification_after_every_crash() {
         for step in 0..60 {
             run.step();
             if step % 15 == 14 {
-                run.world = run.world.crash(seed * 64 + step);
+                run = run.crash(seed * 64 + step);
                 run.verify();
             }
         }

@@ -94,7 +94,7 @@ fn a_follower_sees_each_change_once_in_order_wherever_it_is_killed() {
                 follower.poll(&run.world, limit);
             }
             if step % 50 == 49 {
-                run.world = run.world.crash(seed + step);
+                run = run.crash(seed + step);
             }
         }
         // What is still pending comes when its time does.

@@ -18,7 +18,7 @@ pub(crate) fn story(dice: Dice, retention: WithRetention, steps: usize) {
         if step % 40 == 39 {
             run.verify();
             run.recorder.ask_again(&run.world.store);
-            run.world = run.world.reopen();
+            run = run.reopen();
         }
     }
     run.verify();

@@ -1,6 +1,7 @@
 //! A closed read is a fact: whatever happens to the store, asking again gives the same bytes, or
 //! says plainly that they are no longer kept.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,19 +35,21 @@ fn ask_again(run: &Run) {
 
 #[test]
 fn closed_reads_stay_through_restarts_and_crashes() {
+    let told = Cell::new(0);
     for_each_seed("closed_reads_stay_through_restarts_and_crashes", |seed| {
         let mut run = Run::new(Dice::seed(seed), WithRetention::No);
         for round in 0..4 {
             work(&mut run, 30);
             let closed = run.world.closed();
-            run.world =
-                if round % 2 == 0 { run.world.reopen() } else { run.world.crash(seed * 8 + round) };
+            run = if round % 2 == 0 { run.reopen() } else { run.crash(seed * 8 + round) };
             assert!(run.world.closed() >= closed, "closed never steps back");
             ask_again(&run);
             run.verify();
         }
-        assert!(run.recorder.len() > 0, "something was told");
+        told.set(told.get() + run.recorder.len());
     });
+    // One run alone may have a cap below all that it wrote from beginning to end.
+    assert!(told.get() > 0, "something was told");
 }
 
 #[test]
@@ -61,7 +64,7 @@ fn closed_reads_stay_or_say_that_they_were_dropped() {
                 ask_again(&run);
             }
             if round % 2 == 1 {
-                run.world = run.world.crash(seed * 8 + round);
+                run = run.crash(seed * 8 + round);
                 ask_again(&run);
             }
             run.verify();
@@ -105,8 +108,7 @@ fn a_restored_store_gives_the_same_answers_in_another_epoch() {
         let restored = restore(&run.world, &backup);
         assert_ne!(restored.store.time().epoch, before.epoch);
         assert!(restored.closed() >= told, "the new epoch begins above what was told");
-        (run.oracle, run.pins) = (oracle, pins);
-        run.world = restored;
+        run = run.restored(restored, oracle, pins);
         ask_again(&run);
         run.verify();
         work(&mut run, 30);

@@ -23,6 +23,18 @@ const EDGES: &[(&str, &[&str])] = &[
         &["asof-api", "asof-console", "asof-env", "asof-listen", "asof-store", "asof-time"],
     ),
     (
+        "asof-sim",
+        &[
+            "asof-api",
+            "asof-cache",
+            "asof-edge",
+            "asof-env",
+            "asof-server",
+            "asof-store",
+            "asof-time",
+        ],
+    ),
+    (
         "asof",
         &[
             "asof-api",
@@ -65,6 +77,11 @@ fn crates_use_only_what_lies_below_them() {
         }
     }
     assert_eq!(seen, EDGES.len());
+}
+
+#[test]
+fn nothing_that_is_shipped_is_made_of_the_simulation() {
+    assert!(EDGES.iter().all(|(_, below)| !below.contains(&"asof-sim")));
 }
 
 #[test]

@@ -82,6 +82,33 @@ async fn a_release_that_cannot_be_understood_is_said() {
 }
 
 #[tokio::test]
+async fn a_space_of_releases_that_the_store_does_not_know_is_said() {
+    let (page, part) = (page().await, reader("part", "shown").await);
+    let mistyped = "[releases]\nstore = 'main'\nspace = 'relaeses'\n";
+    let routes = format!("{mistyped}{}{}", on("page", ""), on("part", ""));
+    let world = World::start(&[&page, &part], &routes).await;
+    let report = || async { world.admin(Method::GET, "/report").await.text };
+    assert!(report().await.contains(r#""standing":"not read yet""#));
+    let token = put(&world, "goods", "one", "apple").await;
+    for _ in 0..2 {
+        // Everything is answered rightly, so nobody would notice that nothing is kept.
+        let got = world.get_after(&token, "/").await;
+        assert_eq!(got.text, "page of shown apple");
+        assert!(got.outcome().contains("detail=unstorable"), "{got:?}");
+    }
+    let said = report().await;
+    assert!(said.contains("the store does not know the space"), "{said}");
+    let metrics = || async { world.admin(Method::GET, "/metrics").await.text };
+    assert!(metrics().await.contains("asof_edge_releases_unknown 1"));
+    // Once the space is there it is read, and answers are kept.
+    let token = put(&world, "relaeses", "part", "1").await;
+    assert_eq!(world.get_after(&token, "/").await.text, "page of shown apple");
+    assert!(world.get("/").await.outcome().starts_with("asof; hit"));
+    assert!(report().await.contains(r#""standing":"read""#));
+    assert!(metrics().await.contains("asof_edge_releases_unknown 0"));
+}
+
+#[tokio::test]
 async fn what_a_client_is_told_ends_with_the_release() {
     let page = reader("page", "page").await;
     let routes = format!("{KEPT}{}", on("page", "as_of = 'closed'"));

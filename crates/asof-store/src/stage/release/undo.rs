@@ -32,6 +32,9 @@ impl Stage<'_> {
     ) -> Result<(Vec<PreparedWrite>, usize)> {
         let (mut writes, mut conflicts) = (Vec::with_capacity(planned.len()), Vec::new());
         let (mut kept, mut bytes) = (0, 0);
+        // What is pending up to then takes effect before what is written now.
+        let mut trial = self.sequencer;
+        let now = trial.assign_now(self.clock)?;
         for PlannedWrite { space: name, key, .. } in planned {
             let (space, record) = self.state.known_space(name)?;
             if record.floor >= effective {
@@ -46,7 +49,7 @@ impl Stage<'_> {
             }
             let versions = VersionsOf::new(space, key);
             let own = versions.row(effective, sequence);
-            let newest = self.first_version(&versions, &versions.at(self.sequencer.last()))?;
+            let newest = self.first_version(&versions, &versions.at(now))?;
             if newest.as_ref().is_none_or(|newest| newest.row != own) {
                 kept += 1;
                 if conflicts.len() < CONFLICTS_TOLD_MAX {

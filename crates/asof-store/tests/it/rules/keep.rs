@@ -72,6 +72,20 @@ fn a_floor_never_passes_a_pin() {
 }
 
 #[test]
+fn a_pin_whose_time_came_while_nobody_was_there_has_lapsed_when_the_store_opens() {
+    let world = written(3);
+    pin(&world, moment(1), 5 * SECOND).unwrap();
+    let Stepped { clock, disk, store } = world;
+    drop(store);
+    clock.advance(6 * SECOND);
+    let world = Stepped::open(&clock, disk).unwrap();
+    assert!(world.store.pins().is_empty());
+    assert_kind(world.store.release_pin("job", actor("done"), DryRun::No), "NotFound");
+    // The name is free: what takes it is a new pin, which holds a moment of its own.
+    assert_eq!(pin(&world, moment(2), SECOND).unwrap().at, moment(2));
+}
+
+#[test]
 fn what_a_pin_holds_back_is_what_goes_once_it_is_gone() {
     let world = written(10);
     let held = |world: &Stepped| world.store.pins_held().unwrap();

@@ -9,6 +9,7 @@ mod house;
 mod import;
 mod keep;
 mod operate;
+mod pages;
 mod pending;
 mod publish;
 pub(crate) mod release;

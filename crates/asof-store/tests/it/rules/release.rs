@@ -252,6 +252,22 @@ fn keys_that_were_written_later_stand_in_the_way_of_a_roll_back() {
 }
 
 #[test]
+fn what_came_due_since_closed_last_moved_stands_in_the_way_of_a_roll_back_too() {
+    let world = world();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
+    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.commit(crate::world::later(soon(8), vec![put("s", "k", "planned")])).unwrap();
+    world.pass(6 * SECOND);
+    // The time of the other commit comes, and closed has not followed the clock yet.
+    world.clock.advance(4 * SECOND);
+    let refused = world.store.roll_back_release("spring", Later::Refuse, actor("bad"), DryRun::No);
+    let refused = refused.unwrap_err();
+    assert!(refused.message().contains("`k` of `s` by"), "{refused}");
+    world.store.roll_back_release("spring", Later::Keep, actor("bad"), DryRun::No).unwrap();
+    assert_eq!(text(&world, AsOf::Latest, "k").unwrap(), "planned");
+}
+
+#[test]
 fn what_is_no_longer_kept_is_not_made_up_by_a_roll_back() {
     let world = world();
     world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();

@@ -115,6 +115,25 @@ fn a_revert_may_take_effect_later() {
 }
 
 #[test]
+fn a_revert_for_now_sees_what_came_due_since_closed_last_moved() {
+    let (world, _, bad) = incident();
+    let soon = world.closed().saturating_add(SECOND);
+    let planned = world.store.commit(later(soon, vec![put("s", "a", "planned a")])).unwrap();
+    // Its time comes, and closed has not followed the clock yet.
+    world.clock.advance(2 * SECOND);
+    let listed = world.store.revert(&revert_of(bad.id), actor("x"), DryRun::Yes).unwrap();
+    assert_eq!((listed.keys, listed.conflicts), (2, 1));
+    assert_eq!(listed.in_conflict.first().unwrap().by, planned.id);
+    let error = world.store.revert(&revert_of(bad.id), actor("x"), DryRun::No).unwrap_err();
+    assert!(error.message().contains("keys in conflict: 1"), "{error}");
+    let decided = Revert { restore: vec![place("s", "a")], ..revert_of(bad.id) };
+    let done = world.store.revert(&decided, actor("x"), DryRun::No).unwrap();
+    assert_eq!(done.keys, 3);
+    assert_eq!(text(&world, AsOf::Latest, "s", "a").unwrap(), "good a");
+    assert_eq!(text(&world, AsOf::At(soon), "s", "a").unwrap(), "planned a");
+}
+
+#[test]
 fn what_is_no_longer_kept_cannot_be_put_back() {
     let (world, before, bad) = incident();
     let keep = Retention::KeepFor(SECOND);

@@ -119,7 +119,33 @@ impl Run {
         self.after();
     }
 
-    /// What holds after every operation.
+    /// Closes the store and opens it again.
+    pub(crate) fn reopen(mut self) -> Self {
+        self.world = self.world.reopen();
+        self.after();
+        self
+    }
+
+    /// The power fails, and the store is opened again.
+    pub(crate) fn crash(mut self, seed: u64) -> Self {
+        self.world = self.world.crash(seed);
+        self.after();
+        self
+    }
+
+    /// Goes on with a store that was restored to what was known then.
+    pub(crate) fn restored(
+        mut self,
+        world: Stepped,
+        oracle: Oracle,
+        pins: BTreeMap<String, Timestamp>,
+    ) -> Self {
+        (self.world, self.oracle, self.pins) = (world, oracle, pins);
+        self.after();
+        self
+    }
+
+    /// What holds after every operation. Pins whose time was over may have lapsed in it.
     fn after(&mut self) {
         let time = self.world.store.time();
         assert!(time.latest == time.cap.map_or(time.closed, |cap| cap.min(time.closed)));

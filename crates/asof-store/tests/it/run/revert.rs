@@ -55,7 +55,7 @@ impl Run {
 
     fn expect_revert(&self, place: Place, only: Option<&SpaceName>) -> Expected {
         let mut expected = Expected::default();
-        let closed = (self.world.closed(), Sequence::MAX);
+        let now = (self.next_now(), Sequence::MAX);
         let writes = self.oracle.commits.get(&place).map(|commit| &commit.writes);
         for (space, key, _) in writes.into_iter().flatten() {
             let importing = self.oracle.spaces.get(space).is_some_and(|space| space.importing);
@@ -64,7 +64,7 @@ impl Run {
                 continue;
             }
             let held = |found: Option<(Place, Option<Bytes>)>| found.and_then(|(_, value)| value);
-            let present = self.oracle.just_before(space, key, closed);
+            let present = self.oracle.just_before(space, key, now);
             let by = present.as_ref().map(|(place, _)| *place);
             let before = held(self.oracle.just_before(space, key, place));
             if held(present) == before {

@@ -40,6 +40,7 @@ impl Report {
         out.line("")?;
         stores(out, field(&report, "stores"))?;
         peers(out, field(&report, "peers"))?;
+        releases(out, field(&report, "release_space"))?;
         out.line("")?;
         let cache = field(&report, "cache");
         out.line(&format!(
@@ -101,6 +102,17 @@ fn stores(out: &mut Output, stores: &Value) -> Result<(), Failure> {
         table.row(row);
     }
     out.page(&mut table)
+}
+
+/// Where releases are read, if anywhere.
+fn releases(out: &mut Output, releases: &Value) -> Result<(), Failure> {
+    if releases.is_null() {
+        return Ok(());
+    }
+    let (store, space) = (text(releases, "store"), text(releases, "space"));
+    let standing = text(releases, "standing");
+    out.line("")?;
+    out.line(&format!("releases in space `{space}` of store `{store}`: {standing}"))
 }
 
 /// The other edges, where there are any.
