@@ -38,7 +38,7 @@ fn objects_have_the_members_that_scripts_were_written_for() {
             ("space usage s", "keys live_keys value_bytes versions"),
             ("space retention s", "dry_run floor retention space"),
             ("time", "cap closed epoch floor latest"),
-            ("cap show", "cap"),
+            ("cap show", "cap edges"),
             ("pin create p --ttl 1h", pin),
             ("pin list", "at expires held_bytes name owner reason"),
             ("pin release p --dry-run", "dry_run pin"),
