@@ -51,13 +51,14 @@ pub(crate) struct Began {
     boot: BootTime,
 }
 
-/// What a request that begins a tree of calls is to those who look at it.
+/// What a request that begins a tree of calls is to those who look at it. Small: every request has
+/// one, and of most there is nothing to say.
 #[derive(Debug)]
 pub(crate) enum Watched {
     /// It is handed on as it came.
     Not,
     /// Its tree begins here, and is not recorded.
-    Unsampled(SpanContext),
+    Unsampled(Box<SpanContext>),
     /// It is recorded, with all that is done for it.
     Sampled(Box<Draft>),
 }
@@ -94,7 +95,9 @@ impl Spans {
                 (context.with(self.span_id()), Some(parent))
             }
             None => match self.begin() {
-                context if context.sampled() == Sampled::No => return Watched::Unsampled(context),
+                context if context.sampled() == Sampled::No => {
+                    return Watched::Unsampled(Box::new(context));
+                }
                 context => (context, None),
             },
         };

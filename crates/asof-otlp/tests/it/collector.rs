@@ -44,7 +44,11 @@ pub(crate) struct Fake {
 impl Fake {
     /// One that gives the answer of `answer` to each message, by its number.
     pub(crate) fn start(answer: fn(usize) -> Answer) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), answer)
+    }
+
+    /// As [`start`](Self::start), where `listener` listens.
+    pub(crate) fn on(listener: TcpListener, answer: fn(usize) -> Answer) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (tell, told) = sync_channel(64);
         let gone = Arc::<AtomicBool>::default();
