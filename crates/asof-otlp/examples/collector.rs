@@ -4,11 +4,12 @@
 
 #![expect(clippy::unwrap_used, reason = "an example that cannot go on ends")]
 
+#[expect(dead_code, reason = "what tests need beyond this")]
 #[path = "../tests/it/collector.rs"]
 mod collector;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::Write;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ const LONG: Duration = Duration::from_hours(24);
 fn main() {
     let listener = TcpListener::bind("127.0.0.1:4318").unwrap();
     let collector = Fake::on(listener, |_| Answer::Status(200));
+    let mut out = std::io::stdout().lock();
     loop {
         let told = collector.told(LONG);
         let scopes = told.request.resource_spans.into_iter().flat_map(|spans| spans.scope_spans);
@@ -33,14 +35,14 @@ fn main() {
             below.entry(span.parent_span_id.clone()).or_default().push(span);
         }
         for top in spans.iter().filter(|span| !known.contains(&span.parent_span_id)) {
-            let trace: String = top.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(std::io::stdout(), "trace {trace}").unwrap();
-            show(top, &below, 1);
+            let trace = u128::from_be_bytes(top.trace_id.as_slice().try_into().unwrap());
+            writeln!(out, "trace {trace:032x}").unwrap();
+            show(&mut out, top, &below, 1);
         }
     }
 }
 
-fn show(span: &Span, below: &BTreeMap<Vec<u8>, Vec<&Span>>, depth: usize) {
+fn show(out: &mut impl Write, span: &Span, below: &BTreeMap<Vec<u8>, Vec<&Span>>, depth: usize) {
     let says = |key: &str| {
         let mut all = span.attributes.iter();
         let value = all.find(|attribute| attribute.key == key)?.value.clone()?.value?;
@@ -63,10 +65,10 @@ fn show(span: &Span, below: &BTreeMap<Vec<u8>, Vec<&Span>>, depth: usize) {
         micros,
         said.collect::<String>()
     );
-    writeln!(std::io::stdout(), "{line}").unwrap();
+    writeln!(out, "{line}").unwrap();
     let mut next = below.get(&span.span_id).cloned().unwrap_or_default();
     next.sort_by_key(|span| span.start_time_unix_nano);
     for span in next {
-        show(span, below, depth + 1);
+        show(out, span, below, depth + 1);
     }
 }

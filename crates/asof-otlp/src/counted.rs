@@ -1,7 +1,7 @@
 //! Counts what is lost.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use core::time::Duration;
 use opentelemetry_sdk::Resource;
@@ -18,6 +18,8 @@ pub(crate) struct Counts {
     lost: AtomicU64,
     /// Whether there was no room for the last span.
     full: AtomicBool,
+    /// Why nobody answered the last message, if nobody did.
+    unanswered: Mutex<Option<String>>,
 }
 
 impl Counts {
@@ -39,6 +41,15 @@ impl Counts {
 
     pub(crate) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Nobody answered a message.
+    pub(crate) fn unanswered(&self, why: String) {
+        *self.unanswered.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    fn why(&self) -> Option<String> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn left(&self, count: usize) {
@@ -67,6 +78,7 @@ impl<E: SpanExporter> SpanExporter for Counted<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let count = batch.len();
         let told = self.exporter.export(batch).await;
+        let unanswered = self.counts.why();
         match &told {
             Ok(()) => {
                 if self.failing.swap(false, Ordering::Relaxed) {
@@ -77,7 +89,8 @@ impl<E: SpanExporter> SpanExporter for Counted<E> {
                 self.counts.lost.fetch_add(count as u64, Ordering::Relaxed);
                 // Once, however long it lasts: the metric says the rest.
                 if !self.failing.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(url = self.url, %error, "spans are lost: the collector does not take them");
+                    let why = unanswered.unwrap_or_else(|| error.to_string());
+                    tracing::warn!(url = self.url, why, "spans are lost: they are not taken");
                 }
             }
         }

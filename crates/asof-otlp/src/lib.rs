@@ -11,6 +11,7 @@ mod sender;
 
 use core::fmt;
 use core::time::Duration;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use asof_edge::{Span, SpanSink};
@@ -37,6 +38,9 @@ pub struct Settings {
     /// environment says so: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, which is the whole URL, or
     /// `OTEL_EXPORTER_OTLP_ENDPOINT`, a base; else it is `http://localhost:4318`.
     pub endpoint: Option<Uri>,
+    /// The PEM file of those who vouch for the collector, unless `OTEL_EXPORTER_OTLP_CERTIFICATE`
+    /// names another; where neither does, whoever the machine trusts.
+    pub ca_file: Option<PathBuf>,
     /// How long a span waits for others to be told with. Where `None`, as `OTEL_BSP_SCHEDULE_DELAY`
     /// says, or 5 s.
     pub interval: Option<Duration>,
@@ -44,8 +48,8 @@ pub struct Settings {
 
 impl Settings {
     /// Tells `endpoint`, every few seconds.
-    pub fn new(endpoint: Option<Uri>) -> Self {
-        Self { endpoint, interval: None }
+    pub fn new(endpoint: Option<Uri>, ca_file: Option<PathBuf>) -> Self {
+        Self { endpoint, ca_file, interval: None }
     }
 
     /// Whether they can be gone by.
@@ -54,7 +58,11 @@ impl Settings {
     ///
     /// As [`Collector::start`].
     pub fn check(&self) -> Result<(), Refused> {
-        Sender::new(&self.url()).map(drop)
+        self.sender(&Arc::default()).map(drop)
+    }
+
+    fn sender(&self, counts: &Arc<Counts>) -> Result<Sender, Refused> {
+        Sender::new(&self.url(), self.ca_file.as_deref(), Arc::clone(counts))
     }
 
     /// The whole URL that spans go to.
@@ -91,14 +99,14 @@ impl Collector {
     /// Where the URL is none, or there are no certificates to trust.
     pub fn start(settings: &Settings) -> Result<Self, Refused> {
         let url = settings.url();
-        let sender = Sender::new(&url)?;
+        let counts = Arc::<Counts>::default();
+        let sender = settings.sender(&counts)?;
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(sender)
             .with_endpoint(&url)
             .build()
             .map_err(|error| Refused(format!("`{url}`: {error}")))?;
-        let counts = Arc::<Counts>::default();
         let mut exporter = Counted::new(exporter, url.clone(), Arc::clone(&counts));
         exporter.set_resource(&resource());
         let mut config = BatchConfigBuilder::default()

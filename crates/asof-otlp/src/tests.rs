@@ -21,6 +21,10 @@ fn the_configuration_comes_before_the_environment_and_the_signals_own_before_the
 #[test]
 fn what_is_no_url_is_refused_at_once() {
     let endpoint = Some("/nowhere".parse().unwrap());
-    let error = Collector::start(&Settings::new(endpoint)).unwrap_err();
+    let error = Collector::start(&Settings::new(endpoint, None)).unwrap_err();
     assert!(error.to_string().contains("/nowhere/v1/traces"), "{error}");
+    let endpoint = Some("https://otlp.test".parse().unwrap());
+    let settings = Settings::new(endpoint, Some("/missing.pem".into()));
+    let error = settings.check().unwrap_err();
+    assert!(error.to_string().contains("/missing.pem"), "{error}");
 }

@@ -34,7 +34,8 @@ fn span(number: u64) -> Span {
 
 fn collector(fake: &Fake, interval: Duration) -> Collector {
     let endpoint = Some(fake.url.parse().unwrap());
-    Collector::start(&Settings { endpoint, interval: Some(interval) }).unwrap()
+    Collector::start(&Settings { interval: Some(interval), ..Settings::new(endpoint, None) })
+        .unwrap()
 }
 
 #[test]
@@ -134,7 +135,8 @@ fn where_there_is_no_collector_spans_are_lost() {
     let fake = Fake::start(|_| Answer::Status(200));
     let url = fake.url.clone();
     drop(fake);
-    let settings = Settings { endpoint: Some(url.parse().unwrap()), interval: Some(SOON) };
+    let endpoint = Some(url.parse().unwrap());
+    let settings = Settings { interval: Some(SOON), ..Settings::new(endpoint, None) };
     settings.check().unwrap();
     let collector = Collector::start(&settings).unwrap();
     collector.take(span(1));

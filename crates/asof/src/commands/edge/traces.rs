@@ -81,7 +81,8 @@ impl Told {
 
 #[cfg(feature = "otlp")]
 fn settings(plan: &Plan) -> Option<asof_otlp::Settings> {
-    plan.traces.as_ref().map(|traces| asof_otlp::Settings::new(traces.endpoint.clone()))
+    let traces = plan.traces.as_ref()?;
+    Some(asof_otlp::Settings::new(traces.endpoint.clone(), plan.ca_file.clone()))
 }
 
 #[cfg(feature = "otlp")]
