@@ -255,3 +255,36 @@ async fn what_fails_says_so() {
     let metrics = world.admin(Method::GET, "/metrics").await.text;
     assert!(metrics.contains("asof_edge_spans_lost_total 7"), "{metrics}");
 }
+
+#[tokio::test]
+async fn a_call_that_names_another_trace_is_below_the_span_in_which_its_service_was_asked() {
+    let kept = Arc::<Kept>::default();
+    let page = Service::new("page", |asked: Asked| async move {
+        let mut headers = both(&asked);
+        let other = "00-00000000000000000000000000000001-00000000000000aa-01";
+        headers.insert("traceparent", other.parse().unwrap());
+        let path = "/v1/spaces/goods/keys/begun";
+        text(asked.call_with(headers, Method::GET, "main", path, "").await.text)
+    })
+    .await;
+    let world = World::watched(&[&page], &on("page", ""), Arc::clone(&kept) as _).await;
+    assert_eq!(world.get("/").await.text, "yes");
+    let spans = kept.all(4).await;
+    let asked = one(&spans, SpanKind::Client, "GET /{*path}");
+    let nested = spans.iter().find(|span| word(span, "asof.from") == "page").unwrap();
+    assert_eq!((nested.parent, nested.trace), (Some(asked.id), asked.trace));
+}
+
+#[tokio::test]
+async fn what_is_executed_only_to_compare_is_in_nobodys_trace() {
+    let (kept, (page, part)) = (Arc::<Kept>::default(), three_layers().await);
+    let routes = routes().replace("shadow = 0.0", "shadow = 1.0");
+    let world = World::watched(&[&page, &part], &routes, Arc::clone(&kept) as _).await;
+    world.get_with("/", &[PARENT]).await;
+    kept.all(6).await;
+    page.executed();
+    assert!(world.get_with("/", &[PARENT]).await.outcome().starts_with("asof; hit"));
+    eventually(|| async { page.executed() > 0 }).await;
+    let spans = kept.all(1).await;
+    assert_eq!(word(&spans[0], "asof.listener"), "ingress");
+}
