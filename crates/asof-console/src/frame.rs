@@ -31,6 +31,8 @@ pub enum Page {
     Releases,
     /// One release.
     Release,
+    /// Where one is planned or amended.
+    Plan,
     /// Held moments.
     Pins,
     /// The cap.
@@ -65,6 +67,7 @@ impl Page {
             Self::Commit => "/console/commit",
             Self::Releases => "/console/releases",
             Self::Release => "/console/release",
+            Self::Plan => "/console/plan",
             Self::Pins => "/console/pins",
             Self::Cap => "/console/cap",
             Self::Edges => "/console/edges",
@@ -83,6 +86,7 @@ impl Page {
             Self::Commit => "Commit",
             Self::Releases => "Releases",
             Self::Release => "Release",
+            Self::Plan => "Plan",
             Self::Pins => "Pins",
             Self::Cap => "Cap",
             Self::Edges => "Edges",
@@ -95,7 +99,7 @@ impl Page {
         match self {
             Self::Space | Self::Key => Self::Overview,
             Self::Commit => Self::Log,
-            Self::Release => Self::Releases,
+            Self::Release | Self::Plan => Self::Releases,
             other => other,
         }
     }
@@ -227,6 +231,22 @@ impl Frame {
         self.url(Page::Release, self.at, &[("name", name)])
     }
 
+    /// The URL where a release is planned, or where the one of this name is amended.
+    pub fn plan(&self, name: &str) -> String {
+        let name = [("name", name)];
+        self.url(Page::Plan, self.at, if name[0].1.is_empty() { &[] } else { &name })
+    }
+
+    /// The URL of the log up to closed, whatever a cap holds back.
+    pub fn beyond_log(&self) -> String {
+        Self { sight: Sight::Beyond, window: None, ..self.clone() }.url(Page::Log, None, &[])
+    }
+
+    /// The URL of the cap as it is now.
+    pub fn cap_now(&self) -> String {
+        Self { sight: Sight::Capped, ..self.clone() }.url(Page::Cap, None, &[])
+    }
+
     /// The URL of the log at `at`.
     pub fn log_at(&self, at: &Timestamp) -> String {
         self.url(Page::Log, Some(*at), &[])
@@ -335,6 +355,16 @@ pub fn field(name: &str, value: &str) -> (String, String) {
         (format!("{name}-encoded"), utf8_percent_encode(value, PLAIN).to_string())
     } else {
         (name.to_owned(), value.to_owned())
+    }
+}
+
+/// As [`field`], for a text of several lines.
+pub fn text_field(name: &str, text: &str) -> (String, String) {
+    let is_layout = |c: char| matches!(c, '\n' | '\t');
+    if text.chars().any(|c| is_deceptive(c) && !is_layout(c)) {
+        (format!("{name}-encoded"), utf8_percent_encode(text, PLAIN).to_string())
+    } else {
+        (name.to_owned(), text.to_owned())
     }
 }
 

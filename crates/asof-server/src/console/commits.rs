@@ -108,6 +108,11 @@ pub(super) async fn commit(visit: &Visit<'_>, frame: Frame) -> Result<String, Re
         None
     };
     let pending = commit.effective > closed;
+    let held_below = store.cap().map(|cap| cap.at).filter(|cap| *cap < commit.effective);
+    let mut spaces: Vec<String> =
+        commit.writes.iter().map(|write| write.space.to_string()).collect();
+    spaces.sort_unstable();
+    spaces.dedup();
     let shown = (!pending).then_some(&frame);
     let page = CommitPage {
         accepted: commit.accepted,
@@ -125,6 +130,8 @@ pub(super) async fn commit(visit: &Visit<'_>, frame: Frame) -> Result<String, Re
             .collect(),
         more: commit.writes.len().saturating_sub(CONSOLE_ROWS) as u64,
         acts: visit.acts(RouteId::MarkBad),
+        held_below,
+        spaces,
         pending,
         row: row(visit, commit, &marks),
         frame,
