@@ -146,7 +146,7 @@ function file(line) {
         return;
       }
       text.value = read;
-      status.textContent = chosen.name.replace(/[\p{Cc}\p{Cf}]/gu, "\u{fffd}") + ", " + size(chosen.size);
+      status.textContent = "read, " + size(chosen.size);
     }, () => { status.textContent = "the file cannot be read"; });
   });
   line.hidden = false;
