@@ -24,24 +24,40 @@ const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
+impl Trust {
+    /// The certificates of the authorities, each as DER (X.509); never none.
+    ///
+    /// # Errors
+    ///
+    /// `Untrusted` where their file is missing, cannot be read, or holds no certificate.
+    pub fn certificates(&self) -> Result<Vec<Vec<u8>>, TransportError> {
+        let roots = self.roots()?;
+        Ok(roots.iter().map(|root| root.der().to_vec()).collect())
+    }
+
+    fn roots(&self) -> Result<Vec<Certificate<'static>>, TransportError> {
+        let path = match self {
+            Self::CaFile(path) => path.clone(),
+            Self::System => system_bundle().ok_or_else(|| {
+                untrusted("no certificate authorities found on this machine: name a CA file".into())
+            })?,
+        };
+        let shown = path.display();
+        let pem = std::fs::read(&path)
+            .map_err(|error| untrusted(format!("cannot read CA file {shown}: {error}")))?;
+        let roots = certificates(&pem);
+        if roots.is_empty() {
+            return Err(untrusted(format!("CA file {shown} holds no certificate")));
+        }
+        Ok(roots)
+    }
+}
+
 /// The settings of a connection that trusts `trust`.
 pub(crate) fn config(trust: &Trust) -> Result<TlsConfig, TransportError> {
-    let path = match trust {
-        Trust::CaFile(path) => path.clone(),
-        Trust::System => system_bundle().ok_or_else(|| {
-            untrusted("no certificate authorities found on this machine: pass --ca-file".into())
-        })?,
-    };
-    let shown = path.display();
-    let pem = std::fs::read(&path)
-        .map_err(|error| untrusted(format!("cannot read CA file {shown}: {error}")))?;
-    let roots = certificates(&pem);
-    if roots.is_empty() {
-        return Err(untrusted(format!("CA file {shown} holds no certificate")));
-    }
     Ok(TlsConfig::builder()
         .provider(TlsProvider::Rustls)
-        .root_certs(RootCerts::from(roots))
+        .root_certs(RootCerts::from(trust.roots()?))
         .unversioned_rustls_crypto_provider(Arc::new(rustls_graviola::default_provider()))
         .build())
 }

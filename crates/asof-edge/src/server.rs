@@ -22,7 +22,7 @@ use crate::listen::lanes::Lanes;
 use crate::listen::tls::{self, Acceptor};
 use crate::listen::{self, Listener};
 use crate::metrics::Metrics;
-use crate::upstream::Forwarder;
+use crate::upstream::{Forwarder, Trusted};
 
 /// Why an edge does not start.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl<E: Engine> Edge<E> {
         let metrics = Metrics::new();
         let forwarder = Forwarder::new(metrics.clone(), stopping.clone());
         let engine = engine(forwarder.clone());
-        let Material { acceptor, admin_token, peer_token } = material::<E>(&plan)?;
+        let Material { acceptor, trusted, admin_token, peer_token } = material::<E>(&plan)?;
         let tls = acceptor.map(|acceptor| Arc::new(ArcSwap::from_pointee(acceptor)));
         let (stop_admin, stopping_admin) = watch::channel(false);
         let stops = [stopping.clone(), stopping_admin];
@@ -165,7 +165,7 @@ impl<E: Engine> Edge<E> {
         let gates = Arc::new(Gates::new(plan.limits.requests_in_flight));
         let lanes = Arc::new(Lanes::start().map_err(EdgeError::Threads)?);
         let plan = Arc::new(plan);
-        forwarder.reload(&plan);
+        forwarder.reload(&plan, &trusted);
         engine.reload(&plan);
         let shared = Shared {
             engine,
@@ -210,6 +210,7 @@ impl<E: Engine> Edge<E> {
 /// What a plan names and is read at the start.
 struct Material {
     acceptor: Option<Acceptor>,
+    trusted: Trusted,
     admin_token: Option<String>,
     peer_token: Option<String>,
 }
@@ -227,6 +228,7 @@ pub fn check<E: Engine>(plan: &Plan) -> Result<(), EdgeError> {
 fn material<E: Engine>(plan: &Plan) -> Result<Material, EdgeError> {
     E::accepts(plan).map_err(EdgeError::Refused)?;
     let acceptor = plan.tls.as_ref().map(tls::acceptor).transpose().map_err(EdgeError::Tls)?;
+    let trusted = Trusted::of(plan).map_err(EdgeError::Tls)?;
     let admin_token = plan.admin_token_file.as_deref().map(token).transpose()?;
     let peer_token = plan.peer_token_file.as_deref().map(token).transpose()?;
     let of_stores = plan.stores.values().flat_map(|store| {
@@ -237,7 +239,7 @@ fn material<E: Engine>(plan: &Plan) -> Result<Material, EdgeError> {
         // The engine sends it; here it only must be there.
         token(path).map(drop)
     })?;
-    Ok(Material { acceptor, admin_token, peer_token })
+    Ok(Material { acceptor, trusted, admin_token, peer_token })
 }
 
 fn token(path: &Path) -> Result<String, EdgeError> {
@@ -315,7 +317,7 @@ impl<E: Engine> Reloader<E> {
         if !restarts.is_empty() {
             return Err(ReloadError::NeedsRestart(restarts));
         }
-        let Material { acceptor, admin_token, peer_token } =
+        let Material { acceptor, trusted, admin_token, peer_token } =
             material::<E>(&plan).map_err(ReloadError::Refused)?;
         // Requests under way keep the places they took; new ones are counted anew.
         let same = live.plan.limits.requests_in_flight == plan.limits.requests_in_flight;
@@ -325,7 +327,7 @@ impl<E: Engine> Reloader<E> {
             Arc::new(Gates::new(plan.limits.requests_in_flight))
         };
         let plan = Arc::new(plan);
-        shared.forwarder.reload(&plan);
+        shared.forwarder.reload(&plan, &trusted);
         shared.engine.reload(&plan);
         shared.live.store(Arc::new(Live { plan, gates, admin_token, peer_token }));
         // A certificate is renewed in its file, which no setting shows.

@@ -30,6 +30,9 @@ pub(crate) struct Effort {
 /// Ten versions of each of 10,000 keys.
 const SHAPE: Shape = Shape { keys: 10_000, commits: 100, writes: 1_000 };
 
+/// How many times the connections there are where there are many.
+const MANY: usize = 4;
+
 /// Between two reads of `/metrics`.
 const SCRAPE_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -38,66 +41,20 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     let dir = tempfile::tempdir()?;
     data::fill_store(dir.path(), SHAPE)?;
     let served = Served::start(&["serve-here", ""], dir.path())?;
-    let limit = Served::start(&["limit-here"], dir.path())?;
-    let mut ours = http_ring(&served, effort, Plain::No)?;
-    let compare = |ours: &mut Ring, peer: &mut Ring| {
-        alternate(effort.rounds, || ours.pass(effort.requests), || peer.pass(effort.requests))
-    };
-    let add = |report: &mut Report, name: &str, what: String, bound, series| {
-        report.comparisons.push(Comparison {
-            name: format!("http/{name}"),
-            what,
-            bound,
-            unit: Unit::Rate,
-            series,
-        });
-    };
-
     match postgres::find() {
         None => report
             .skipped
             .push("http/postgresql: no PostgreSQL under /usr/lib/postgresql".to_owned()),
-        Some(bin) => {
-            let (server, mut peer) = postgres_ring(&bin, effort)?;
-            let series = compare(&mut ours, &mut peer)?;
-            let what = format!(
-                "reads as of a moment over HTTP / the same question to PostgreSQL {}, {} connections",
-                version_of(&bin),
-                effort.connections
-            );
-            add(report, "postgresql", what, Bound::AtLeast(2.0), series);
-            report.comparisons.push(Comparison {
-                name: "http/postgresql/processor".to_owned(),
-                what: "processor time of the server for an answer / of PostgreSQL".to_owned(),
-                bound: Bound::None,
-                unit: Unit::Nanos,
-                series: alternate(
-                    effort.rounds,
-                    || busy_each(served.id(), &mut ours, effort),
-                    || busy_each(server.id(), &mut peer, effort),
-                )?,
-            });
-            report.comparisons.push(Comparison {
-                name: "http/postgresql/machine".to_owned(),
-                what: "processor time of server and client for an answer / with PostgreSQL"
-                    .to_owned(),
-                bound: Bound::None,
-                unit: Unit::Nanos,
-                series: alternate(
-                    effort.rounds,
-                    || busy_both(served.id(), &mut ours, effort),
-                    || busy_both(server.id(), &mut peer, effort),
-                )?,
-            });
-        }
+        Some(bin) => beside_postgres(report, &served, &bin, effort)?,
     }
-
+    let limit = Served::start(&["limit-here"], dir.path())?;
+    let mut ours = http_ring(&served, effort, Plain::No)?;
     let mut bare = http_ring(&limit, effort, Plain::No)?;
-    let series = compare(&mut ours, &mut bare)?;
+    let series = compare(&mut ours, &mut bare, effort)?;
     let what = "the same reads / a bare hyper responder of the same payload".to_owned();
     add(report, "limit", what, Bound::None, series);
     let mut latest = http_ring(&served, effort, Plain::Yes)?;
-    let series = compare(&mut latest, &mut ours)?;
+    let series = compare(&mut latest, &mut ours, effort)?;
     let what = "reads at latest / reads as of a moment".to_owned();
     add(report, "latest", what, Bound::None, series);
     let series = scraped(&served, &mut ours, effort)?;
@@ -105,6 +62,55 @@ pub(crate) fn run(report: &mut Report, effort: Effort) -> Result<()> {
     add(report, "metrics", what, Bound::None, series);
     drop(served);
     logged(report, &dir, effort)
+}
+
+fn compare(ours: &mut Ring, peer: &mut Ring, effort: Effort) -> Result<Series> {
+    alternate(effort.rounds, || ours.pass(effort.requests), || peer.pass(effort.requests))
+}
+
+fn add(report: &mut Report, name: &str, what: String, bound: Bound, series: Series) {
+    let name = format!("http/{name}");
+    report.comparisons.push(Comparison { name, what, bound, unit: Unit::Rate, series });
+}
+
+/// The same question to both: with some connections, with many, and by what it costs.
+fn beside_postgres(report: &mut Report, served: &Served, bin: &Path, some: Effort) -> Result<()> {
+    let server = Postgres::start(bin)?;
+    server.load(SHAPE)?;
+    let many = Effort { connections: MANY * some.connections, ..some };
+    for (name, effort) in [("postgresql", some), ("postgresql/many", many)] {
+        let mut ours = http_ring(served, effort, Plain::No)?;
+        let mut peer = peer_ring(&server, effort)?;
+        let series = compare(&mut ours, &mut peer, effort)?;
+        let what = format!(
+            "reads as of a moment over HTTP / the same question to PostgreSQL {}, {} connections",
+            version_of(bin),
+            effort.connections
+        );
+        add(report, name, what, Bound::AtLeast(2.0), series);
+    }
+    let mut ours = http_ring(served, some, Plain::No)?;
+    let mut peer = peer_ring(&server, some)?;
+    let mut cost =
+        |name: &str, what: &str, of: fn(u32, &mut Ring, Effort) -> Result<f64>| -> Result<()> {
+            let series = alternate(
+                some.rounds,
+                || of(served.id(), &mut ours, some),
+                || of(server.id(), &mut peer, some),
+            );
+            report.comparisons.push(Comparison {
+                name: format!("http/postgresql/{name}"),
+                what: what.to_owned(),
+                bound: Bound::None,
+                unit: Unit::Nanos,
+                series: series?,
+            });
+            Ok(())
+        };
+    let what = "processor time of the server for an answer / of PostgreSQL";
+    cost("processor", what, busy_each)?;
+    let what = "processor time of server and client for an answer / with PostgreSQL";
+    cost("machine", what, busy_both)
 }
 
 /// Reads while the metrics are read, and while they are not.
@@ -210,16 +216,14 @@ fn http_ring(served: &Served, effort: Effort, plain: Plain) -> Result<Ring> {
     Ring::open(served.address, effort.connections, requests.collect::<Result<_>>()?)
 }
 
-fn postgres_ring(bin: &Path, effort: Effort) -> Result<(Postgres, Ring)> {
-    let server = Postgres::start(bin)?;
+fn peer_ring(server: &Postgres, effort: Effort) -> Result<Ring> {
     let requests = questions(effort).map(|question| {
         let (key, at) = question?;
         postgres::ask(key.as_str(), at)
     });
     let requests = requests.collect::<Result<_>>()?;
-    server.load(SHAPE)?;
     let connections = (0..effort.connections).map(|_| server.connect()).collect::<Result<_>>()?;
-    Ok((server, Ring::new(connections, requests)))
+    Ok(Ring::new(connections, requests))
 }
 
 /// The version in `/usr/lib/postgresql/<version>/bin`.

@@ -189,7 +189,7 @@ impl Engine for Caching {
         Gate::of(&plan.auth).map_err(|error| format!("auth: {error}"))?;
         Peers::check(plan)?;
         plan.stores.iter().try_for_each(|(name, store)| {
-            Stores::check(store).map_err(|error| format!("stores.{name}: {error}"))
+            Stores::check(store, &plan.trust()).map_err(|error| format!("stores.{name}: {error}"))
         })
     }
 

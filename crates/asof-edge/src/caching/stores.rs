@@ -63,6 +63,7 @@ pub(crate) struct Followed {
     /// What a preview says to be let in.
     pub(crate) preview: Option<http::HeaderValue>,
     settings: Store,
+    trust: Trust,
 }
 
 /// All stores that were ever followed, by name.
@@ -111,9 +112,9 @@ impl Stores {
         followed.find(|(_, store)| store.id == id).map(|(name, _)| name.clone())
     }
 
-    /// Whether the token of a store, if it has one, can be used.
-    pub(crate) fn check(store: &Store) -> Result<(), String> {
-        client(store)?;
+    /// Whether a store can be asked: its token, if it has one, and whom to trust are good.
+    pub(crate) fn check(store: &Store, trust: &Trust) -> Result<(), String> {
+        client(store, trust)?;
         preview(store).map(drop)
     }
 
@@ -128,20 +129,29 @@ impl Stores {
     ) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.window = plan.limits.window;
-        known.followed.retain(|name, followed| plan.stores.get(name) == Some(&followed.settings));
+        let trust = plan.trust();
+        known.followed.retain(|name, followed| {
+            let trusted = followed.settings.url.secured().is_none() || followed.trust == trust;
+            trusted && plan.stores.get(name) == Some(&followed.settings)
+        });
         for (name, store) in &plan.stores {
             if known.followed.contains_key(name) {
                 continue;
             }
-            let Ok((client, authorization)) = client(store) else { continue };
+            let Ok((client, authorization)) = client(store, &trust) else { continue };
             let Ok(preview) = preview(store) else { continue };
             let preview = preview.or_else(|| authorization.clone());
             let id = StoreId(known.next);
             known.next = known.next.wrapping_add(1);
-            let (view, settings) = (watch::Sender::new(None), store.clone());
-            let followed =
-                Followed { id, client: client.clone(), view, authorization, preview, settings };
-            let followed = Arc::new(followed);
+            let followed = Arc::new(Followed {
+                id,
+                client: client.clone(),
+                view: watch::Sender::new(None),
+                authorization,
+                preview,
+                settings: store.clone(),
+                trust: trust.clone(),
+            });
             let follower = Follower {
                 name: name.clone(),
                 client,
@@ -162,9 +172,9 @@ impl Stores {
 }
 
 /// A client of the store, and what it says to be let in.
-fn client(store: &Store) -> Result<(Client, Option<http::HeaderValue>), String> {
-    let base = format!("http://{}", store.url.authority());
-    let transport = HttpTransport::new(&base, &Trust::System).map_err(|error| error.to_string())?;
+fn client(store: &Store, trust: &Trust) -> Result<(Client, Option<http::HeaderValue>), String> {
+    let transport = HttpTransport::new(&store.url.to_string(), trust);
+    let transport = transport.map_err(|error| error.to_string())?;
     let client = Client::new(Arc::new(transport)).with_author("asof edge");
     let Some(path) = &store.token_file else { return Ok((client, None)) };
     let token = token(path)?;
@@ -324,10 +334,11 @@ mod tests {
                     upstreams = ['http://127.0.0.1:1']\n[stores.s]\nurl = 'http://127.0.0.1:1'\n";
         let plan = Plan::from_toml(text, std::path::Path::new(".")).unwrap();
         let settings = plan.stores.into_values().next().unwrap();
-        let (client, authorization) = client(&settings).unwrap();
+        let trust = Trust::System;
+        let (client, authorization) = client(&settings, &trust).unwrap();
         let view = watch::Sender::new(Some(view));
         let id = StoreId(0);
-        Arc::new(Followed { id, client, view, authorization, preview: None, settings })
+        Arc::new(Followed { id, client, view, authorization, preview: None, settings, trust })
     }
 
     #[test]

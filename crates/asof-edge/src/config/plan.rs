@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use asof_client::Trust;
 use http::{HeaderName, Method};
 
 use super::auth::Auth;
@@ -27,6 +28,9 @@ pub struct Plan {
     pub tls_terminated_elsewhere: bool,
     /// Certificate and key for clients.
     pub tls: Option<Tls>,
+    /// The authorities that vouch for whom the edge asks over `https`; without it those that the
+    /// machine trusts.
+    pub ca_file: Option<PathBuf>,
     /// Bounds.
     pub limits: Limits,
     /// The stores, by name.
@@ -62,6 +66,27 @@ pub struct Tls {
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+impl Plan {
+    /// Where everybody is whom the edge asks.
+    pub fn urls(&self) -> impl Iterator<Item = &BaseUrl> {
+        let services = self.services.values().flat_map(|service| {
+            service.upstreams.iter().chain(service.versions.values().flatten())
+        });
+        let stores = self.stores.values().map(|store| &store.url);
+        let peers = self.peers.values().map(|peer| &peer.url);
+        let judge = match &self.auth {
+            Auth::Forward { url, .. } => Some(url),
+            _ => None,
+        };
+        services.chain(stores).chain(peers).chain(judge)
+    }
+
+    /// Which authorities vouch for them, where they speak TLS.
+    pub(crate) fn trust(&self) -> Trust {
+        self.ca_file.clone().map_or(Trust::System, Trust::CaFile)
+    }
 }
 
 /// Bounds on what clients may do and on what is held for them.

@@ -66,6 +66,7 @@ impl Reader<'_> {
             admin_token_file: self.file(&mut root, "admin_token_file"),
             tls_terminated_elsewhere: root.flag("tls_terminated_elsewhere").unwrap_or_default(),
             tls: root.section("tls").and_then(|tls| self.tls(tls)),
+            ca_file: self.file(&mut root, "ca_file"),
             limits: bounds(root.section("limits")),
             stores: self.stores(&mut root),
             rules: self.rules(&mut root),

@@ -20,6 +20,7 @@ impl Plan {
             all.file("tls.cert", Some(&tls.cert));
             all.file("tls.key", Some(&tls.key));
         }
+        all.file("ca_file", self.ca_file.as_deref());
         all.limits(self);
         for (name, store) in &self.stores {
             let path = format!("stores.{name}");

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::url::BaseUrl;
 use super::*;
 
 const WHOLE: &str = include_str!("../../../../examples/edge.toml");
@@ -182,10 +183,25 @@ fn names_and_addresses_mean_one_thing() {
     let store = format!("{SERVICE}[stores.a]\nurl = 'http://h'\n");
     refused(&store, 3, "is that of service `a` too");
     refused("[services.localhost]\nupstreams = ['http://h']", 1, "is no name");
-    for url in ["ftp://h", "http://h/x", "http://u@h", "h:1", "http://h:0", "https://h"] {
+    for url in
+        ["ftp://h", "http://h/x", "http://u@h", "h:1", "http://h:0", "https://[::", "https://-h"]
+    {
         refused(&format!("[services.a]\nupstreams = ['{url}']"), 2, "write `http://host:port`");
     }
     refused(&format!("{SERVICE}hosts = ['x:1']"), 3, "is no host name");
+}
+
+#[test]
+fn whoever_is_asked_over_https_must_show_a_certificate_of_that_name() {
+    let url = |text: &str| text.parse::<BaseUrl>().unwrap();
+    let (plain, secured) = (url("http://h"), url("https://h"));
+    assert_eq!((plain.port(), plain.secured()), (80, None));
+    assert_eq!((secured.port(), secured.to_string().as_str()), (443, "https://h"));
+    assert_eq!(secured.secured().unwrap().to_str(), "h");
+    assert_eq!(url("https://[::1]:8443/").secured().unwrap().to_str(), "::1");
+    let good = plan(&format!("ca_file = 'ca.pem'\n{SERVICE}[stores.s]\nurl = 'https://s'\n"));
+    assert_eq!(good.settings()["ca_file"], "/etc/asof/ca.pem");
+    assert_eq!(good.urls().filter(|url| url.secured().is_some()).count(), 1);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::uri::{Authority, PathAndQuery, Uri};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::TrySendError;
@@ -158,7 +158,7 @@ fn build(instance: &Instance, outgoing: Outgoing) -> Request<Body> {
         let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
         let authority = named.unwrap_or_else(|| instance.url.authority().clone());
         let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(Scheme::HTTP);
+        parts.scheme = Some(instance.url.scheme());
         parts.authority = Some(authority);
         parts.path_and_query = Some(path);
         *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();

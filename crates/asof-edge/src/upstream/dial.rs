@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -87,7 +88,7 @@ async fn dial(instance: &Arc<Instance>) -> Result<Sender, DialError> {
     // A name may lead to an address family that is not served: the second is a way out.
     for address in addresses.iter().take(2) {
         match timeout(instance.connect_timeout, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return handshake(instance, stream).await,
+            Ok(Ok(stream)) => return greet(instance, stream).await,
             Ok(Err(error)) => {
                 failed = DialError::new(UpstreamErrorKind::Connect, format!("{address}: {error}"));
             }
@@ -99,10 +100,26 @@ async fn dial(instance: &Arc<Instance>) -> Result<Sender, DialError> {
     Err(failed)
 }
 
-async fn handshake(instance: &Arc<Instance>, stream: TcpStream) -> Result<Sender, DialError> {
+async fn greet(instance: &Arc<Instance>, stream: TcpStream) -> Result<Sender, DialError> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY failed");
     }
+    let Some(tls) = &instance.tls else {
+        return handshake(instance, stream).await;
+    };
+    match timeout(instance.connect_timeout, tls.greet(stream)).await {
+        Ok(Ok(stream)) => handshake(instance, stream).await,
+        Ok(Err(error)) => Err(DialError::new(UpstreamErrorKind::Tls, error.to_string())),
+        Err(_) => {
+            Err(DialError::new(UpstreamErrorKind::ConnectTimeout, "its end of TLS does not come"))
+        }
+    }
+}
+
+async fn handshake(
+    instance: &Arc<Instance>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Sender, DialError> {
     let stream = TokioIo::new(stream);
     let broken =
         |error: hyper::Error| DialError::new(UpstreamErrorKind::Connect, error.to_string());

@@ -14,6 +14,8 @@ pub enum UpstreamErrorKind {
     Unresolved,
     /// Nobody listens there.
     Connect,
+    /// TLS came to nothing: its certificate is not trusted, say.
+    Tls,
     /// The connect took too long.
     ConnectTimeout,
     /// It has all that it can take.
@@ -35,6 +37,7 @@ impl UpstreamErrorKind {
             Self::Unknown => "unknown",
             Self::Unresolved => "unresolved",
             Self::Connect => "connect",
+            Self::Tls => "tls",
             Self::ConnectTimeout => "connect_timeout",
             Self::Overloaded => "overloaded",
             Self::Timeout => "timeout",
@@ -86,6 +89,7 @@ impl UpstreamError {
             Kind::Unknown => (ProblemKind::BadGateway, "is not there"),
             Kind::Unresolved => (ProblemKind::BadGateway, "cannot be found by its name"),
             Kind::Connect => (ProblemKind::BadGateway, "cannot be connected to"),
+            Kind::Tls => (ProblemKind::BadGateway, "cannot be spoken to over TLS"),
             Kind::ConnectTimeout => (ProblemKind::GatewayTimeout, "cannot be connected to in time"),
             Kind::Overloaded => (ProblemKind::Overloaded, "has all the requests it can take"),
             Kind::Timeout => (ProblemKind::GatewayTimeout, "did not answer in time"),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::pool::Pool;
 use super::set::Settings;
+use super::tls::Dialect;
 use crate::config::BaseUrl;
 use crate::limits;
 use crate::metrics::Metrics;
@@ -21,6 +22,8 @@ pub(crate) struct Instance {
     pub(crate) http2: bool,
     pub(crate) connect_timeout: Duration,
     pub(crate) pool: Pool,
+    /// How TLS is spoken to it, where it is.
+    pub(crate) tls: Option<Dialect>,
     /// Where its name leads, as last resolved; empty before that.
     addresses: ArcSwap<Vec<SocketAddr>>,
     in_flight: AtomicUsize,
@@ -43,8 +46,10 @@ impl Instance {
         let fixed = url.host().parse::<IpAddr>().ok();
         let addresses = fixed.map(|ip| SocketAddr::new(ip, url.port())).into_iter().collect();
         let trouble = Trouble { failures: 0, alone_until: None, alone_next: limits::EJECTION_MIN };
+        let tls = url.secured().map(|name| settings.trusted.dialect(name, settings.http2));
         Self {
             url,
+            tls,
             http2: settings.http2,
             connect_timeout: settings.connect_timeout,
             pool: Pool::default(),

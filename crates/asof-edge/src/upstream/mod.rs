@@ -7,6 +7,7 @@ mod instance;
 mod pool;
 mod progress;
 mod set;
+mod tls;
 mod tunnel;
 mod watch;
 
@@ -23,6 +24,7 @@ use tokio::sync::{Semaphore, watch as channel};
 pub(crate) use self::attempt::EndsWithConnection;
 pub use self::error::{UpstreamError, UpstreamErrorKind};
 pub(crate) use self::pool::Lease;
+pub(crate) use self::tls::Trusted;
 
 use self::set::{Settings, Upstreams};
 use crate::body::Body;
@@ -73,10 +75,12 @@ impl Forwarder {
     }
 
     /// Goes over to the services and stores of `plan`. Those that stay as they were keep their
-    /// connections; requests under way end where they are. Runs inside a runtime.
-    pub(crate) fn reload(&self, plan: &Plan) {
+    /// connections; requests under way end where they are. Certificates are believed that
+    /// `trusted` believes. Runs inside a runtime.
+    pub(crate) fn reload(&self, plan: &Plan, trusted: &Trusted) {
         let known = self.0.sets.load();
         let start = |kept: Option<&Arc<Upstreams>>, target: &Target, settings: Settings| {
+            let settings = settings.trusting(trusted);
             let kept = kept.filter(|set| set.settings == settings).cloned();
             kept.unwrap_or_else(|| Upstreams::start(target.clone(), settings, &self.0.metrics))
         };

@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::instance::Instance;
+use super::tls::Trusted;
 use super::watch;
 use crate::config::{BaseUrl, Health, Peer, Service, Store};
 use crate::limits;
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) health: Option<Health>,
     pub(crate) http2: bool,
+    /// Whose certificates are believed; of those who speak no TLS none is asked for.
+    pub(crate) trusted: Trusted,
 }
 
 impl Settings {
@@ -32,6 +35,7 @@ impl Settings {
             connect_timeout: service.connect_timeout,
             health: service.health.clone(),
             http2: service.http2,
+            trusted: Trusted::default(),
         }
     }
 
@@ -42,6 +46,7 @@ impl Settings {
             connect_timeout: limits::CONNECT_TIMEOUT_DEFAULT,
             health: None,
             http2: false,
+            trusted: Trusted::default(),
         }
     }
 
@@ -52,6 +57,7 @@ impl Settings {
             connect_timeout: limits::PEER_CONNECT_TIMEOUT,
             health: None,
             http2: false,
+            trusted: Trusted::default(),
         }
     }
 
@@ -62,7 +68,16 @@ impl Settings {
             connect_timeout: limits::CONNECT_TIMEOUT_DEFAULT,
             health: None,
             http2: false,
+            trusted: Trusted::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Believing those whom `trusted` believes, if anybody here shows a certificate.
+    pub(crate) fn trusting(self, trusted: &Trusted) -> Self {
+        let asked = self.urls.iter().any(|url| url.secured().is_some());
+        if asked { Self { trusted: trusted.clone(), ..self } } else { self }
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use tokio::time::{Duration, advance};
 
 use super::set::{Settings, Upstreams};
+use super::tls::Trusted;
 use crate::limits;
 use crate::metrics::Metrics;
 use crate::target::Target;
@@ -15,6 +16,7 @@ fn set(count: u16) -> Arc<Upstreams> {
         connect_timeout: Duration::from_secs(1),
         health: None,
         http2: false,
+        trusted: Trusted::default(),
     };
     Upstreams::start(Target::Service("a".parse().unwrap()), settings, &Metrics::new())
 }

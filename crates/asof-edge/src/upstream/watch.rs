@@ -62,7 +62,7 @@ async fn is_well(instance: &Arc<Instance>, health: &Health) -> bool {
     };
     let authority = instance.url.authority();
     let request = if instance.http2 {
-        Request::get(format!("http://{authority}{}", health.path)).version(http::Version::HTTP_2)
+        Request::get(format!("{}{}", instance.url, health.path)).version(http::Version::HTTP_2)
     } else {
         Request::get(&health.path).header(header::HOST, authority.as_str())
     };

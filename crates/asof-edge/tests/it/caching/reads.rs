@@ -124,3 +124,28 @@ async fn a_listing_is_true_until_something_within_its_reach_changes() {
         assert_eq!(page.executed(), 1, "{key}");
     }
 }
+
+/// A store beyond this machine speaks TLS: its feed is followed so, and its answers are read so.
+#[tokio::test]
+async fn a_store_is_followed_and_read_over_tls() {
+    let page =
+        Service::new("page", |asked: Asked| async move { text(asked.read("one").await) }).await;
+    let world = World::start(&[&page], &on("page", "")).await;
+    let port = crate::tls::in_front_of(world.store, &["http/1.1"]).await.port();
+    let rest =
+        "preview_listen = '127.0.0.1:0'\n[[ingress.rules]]\nservice = 'page'\n[stores.main]\n";
+    let plain = format!("{rest}url = 'http://{}'", world.store);
+    let secured = crate::tls::believing() + rest + &format!("url = 'https://localhost:{port}'");
+    world.reload(&plain, &secured).await;
+    world.ready().await;
+    for value in ["1", "2"] {
+        let token = world.put("one", value).await;
+        let first = world.get_with("/", &[("asof-token", &token)]).await;
+        assert_eq!(
+            (first.text.as_str(), first.outcome().as_str()),
+            (value, "asof; fwd=miss; stored")
+        );
+        let again = world.get("/").await;
+        assert!(again.outcome().starts_with("asof; hit"), "{again:?}");
+    }
+}

@@ -321,7 +321,7 @@ impl World {
     }
 
     /// Waits until the edge has heard of the store.
-    async fn ready(&self) {
+    pub(crate) async fn ready(&self) {
         for _ in 0..400 {
             let request = Request::get(format!("http://{}/readyz", self.admin));
             let got = ask(&self.http, request.body(Full::default()).unwrap()).await;

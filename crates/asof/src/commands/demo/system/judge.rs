@@ -102,15 +102,14 @@ impl<'a> Judge<'a> {
 
     async fn rule(&mut self, seen: &Seen) -> Ruling {
         let Some(said) = seen.hash else { return Ruling::Failed };
-        let earliest = seen.begun.saturating_sub(SLACK);
-        if let Some(at) = seen.as_of {
-            // Whoever says of which moment an answer is must be right about just that moment.
-            return match self.is(seen, said, at, at).await {
-                true if at < earliest => Ruling::Stale,
-                true => Ruling::Right,
-                false => Ruling::Inconsistent,
-            };
+        // Whoever says of which moment an answer is must be right about just that moment.
+        if let Some(at) = seen.as_of
+            && !self.is(seen, said, at, at).await
+        {
+            return Ruling::Inconsistent;
         }
+        // An answer of an old moment is stale only once something changed since.
+        let earliest = seen.begun.saturating_sub(SLACK);
         if self.is(seen, said, earliest, seen.ended).await {
             Ruling::Right
         } else if self.is(seen, said, Timestamp::MIN, seen.ended).await {

@@ -268,7 +268,7 @@ pub(super) fn show(system: &System, context: &mut Context) -> Result<(), Failure
         out.line(&line)?;
     }
     out.line("")?;
-    out.line("executions of services and reads of the store are for 100 answers; stale: what was true more")?;
+    out.line("executions of services and reads of the store are for 100 answers; stale: what had changed more")?;
     out.line("than 250 ms before the request; inconsistent: what was never true. All answers were compared.")?;
     for line in &system.lines {
         if let Some(oracle) = line.oracle_executions_per_100 {
