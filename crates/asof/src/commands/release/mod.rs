@@ -62,12 +62,8 @@ pub(crate) struct Plan {
     /// The space that the folder is of
     #[arg(long, value_name = "SPACE")]
     space: Option<String>,
-    /// A second operator must approve it before it can be scheduled
-    #[arg(long, conflicts_with = "schedule")]
-    approval: bool,
-    /// Nothing else may be scheduled on its keys, until it is live
-    #[arg(long)]
-    alone: bool,
+    #[command(flatten)]
+    guards: Guards,
     /// Schedule it at once
     #[arg(long)]
     schedule: bool,
@@ -77,6 +73,17 @@ pub(crate) struct Plan {
     /// Only say what it would come to
     #[arg(long, conflicts_with = "schedule")]
     dry_run: bool,
+}
+
+/// What stands before a release can be scheduled.
+#[derive(Args, Debug)]
+struct Guards {
+    /// A second operator must approve it before it can be scheduled
+    #[arg(long, conflicts_with = "schedule")]
+    approval: bool,
+    /// Nothing else may be scheduled on its keys, until it is live
+    #[arg(long)]
+    alone: bool,
 }
 
 /// Change a draft or a scheduled release; what was approved is to be approved again
@@ -242,8 +249,8 @@ impl Plan {
         let request = ReleaseRequest {
             at: self.at.into(),
             message: self.message.or(source.message).unwrap_or_default(),
-            needs_approval: self.approval,
-            alone: self.alone,
+            needs_approval: self.guards.approval,
+            alone: self.guards.alone,
             writes: source.writes,
         };
         let client = context.client()?;
@@ -253,7 +260,7 @@ impl Plan {
             let release = client.schedule_release(&self.name, &self.reason, DryRun::No)?;
             return told(&mut context.out, &release, "it takes effect by itself", DryRun::No);
         }
-        let next = if self.approval {
+        let next = if self.guards.approval {
             "to be approved by somebody else: `asof release approve`"
         } else {
             "nothing is scheduled yet: `asof release schedule` is next"
