@@ -412,6 +412,25 @@ mod tests {
     }
 
     #[test]
+    fn what_leads_out_of_an_incident_is_about_now_and_looks_beyond_the_cap_only_where_it_says_so() {
+        let frame = Frame { sight: Sight::Beyond, ..frame() };
+        assert_eq!(frame.beyond_log(), "/console/log?above_cap=true");
+        assert_eq!(frame.cap_now(), "/console/cap");
+        assert_eq!(
+            super::Frame { at: None, sight: Sight::Capped, ..frame }.plan(""),
+            "/console/plan"
+        );
+    }
+
+    #[test]
+    fn a_text_of_several_lines_goes_as_it_is_unless_a_screen_would_not_show_it() {
+        let as_it_is = |text: &str| ("writes".to_owned(), text.to_owned());
+        assert_eq!(text_field("writes", "{\n\t1}"), as_it_is("{\n\t1}"));
+        let encoded = ("writes-encoded".to_owned(), "a%0A%E2%80%AE".to_owned());
+        assert_eq!(text_field("writes", "a\n\u{202e}"), encoded);
+    }
+
+    #[test]
     fn what_a_form_would_change_is_sent_encoded() {
         assert_eq!(
             frame().hidden(),

@@ -136,9 +136,10 @@ async fn serve(app: &App, path: &'static Address, parts: &Parts, body: Body) -> 
             };
             access::check_role(&caller, visit::route(RouteId::PlanRelease), None)?;
             let _place = app.large_body().await?;
-            form(app, body, PLAN_FORM_BYTES_MAX).await?
+            let more = "; `asof release plan FILE` takes more";
+            form(app, body, PLAN_FORM_BYTES_MAX, more).await?
         } else {
-            form(app, body, FORM_BYTES_MAX).await?
+            form(app, body, FORM_BYTES_MAX, "").await?
         };
         Fields::read(path, &text)?
     } else if path.what == What::Feed {
@@ -177,14 +178,14 @@ fn caller(app: &App, headers: &HeaderMap) -> Option<Caller> {
     gate.holder(app.console.sessions.find(headers, settings.transport, now)?)
 }
 
-/// The body of a form, within its bound and in time.
-async fn form(app: &App, body: Body, bytes_max: usize) -> Result<String, Refusal> {
+/// The body of a form, within its bound and in time; `hint` says what to do where it is larger.
+async fn form(app: &App, body: Body, bytes_max: usize, hint: &str) -> Result<String, Refusal> {
     let collected = Limited::new(body, bytes_max).collect();
     let timeout = app.settings.body_timeout;
     let bytes: Bytes = match tokio::time::timeout(timeout, collected).await {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the form is over {bytes_max} bytes");
+            let detail = format!("the form is over {bytes_max} bytes{hint}");
             return Err(Refusal::too_large(detail, bytes_max));
         }
         Ok(Err(error)) => {

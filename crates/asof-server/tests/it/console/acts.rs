@@ -418,6 +418,7 @@ async fn the_form_of_a_plan_may_be_long_and_no_longer_than_that() {
     assert_eq!(done.status, 303, "what could be looked at can be done");
     let longer = service.plan(&encoded(&planned("longer", at, &writes(1 << 20))), "").await;
     assert_eq!(longer.problem(), (413, "TooLarge".to_owned()));
+    assert!(longer.text().contains("asof release plan FILE"), "{}", longer.text());
 }
 
 #[tokio::test]
