@@ -1,5 +1,7 @@
 //! The log, and one commit.
 
+use std::collections::BTreeSet;
+
 use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page, Sight};
 use asof_console::page::{BadLine, Commit as CommitPage, CommitRow, Log, WriteRow, Wrote};
@@ -109,10 +111,8 @@ pub(super) async fn commit(visit: &Visit<'_>, frame: Frame) -> Result<String, Re
     };
     let pending = commit.effective > closed;
     let held_below = store.cap().map(|cap| cap.at).filter(|cap| *cap < commit.effective);
-    let mut spaces: Vec<String> =
-        commit.writes.iter().map(|write| write.space.to_string()).collect();
-    spaces.sort_unstable();
-    spaces.dedup();
+    let spaces: BTreeSet<&str> = commit.writes.iter().map(|write| write.space.as_str()).collect();
+    let spaces = spaces.into_iter().map(str::to_owned).collect();
     let shown = (!pending).then_some(&frame);
     let page = CommitPage {
         accepted: commit.accepted,
