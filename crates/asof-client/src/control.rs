@@ -343,13 +343,13 @@ impl Client {
         self.get_json(Target::new("/v1/pins").flag("held", true))
     }
 
-    /// Creates or renews a pin.
+    /// Creates or renews a pin. A dry run says what it would be, and what it would hold back.
     ///
     /// # Errors
     ///
     /// `NotYetClosed`, `BelowFloor`, `AboveCap`, `Conflict` where the name is another owner's.
-    pub fn create_pin(&self, name: &str, pin: &PinRequest) -> Result<PinBody> {
-        self.send_json(Method::PUT, Target::new("/v1/pins").segment(name), pin)
+    pub fn create_pin(&self, name: &str, pin: &PinRequest, dry_run: DryRun) -> Result<PinBody> {
+        self.send_json(Method::PUT, dry_run.on(Target::new("/v1/pins").segment(name)), pin)
     }
 
     /// Releases a pin.

@@ -49,8 +49,10 @@ impl Client {
         name: &str,
         release: &ReleaseRequest,
         reason: &str,
+        dry_run: DryRun,
     ) -> Result<ReleaseBody> {
-        let mut request = Request::new(Method::PUT, release_target(name).into_string());
+        let target = dry_run.on(release_target(name));
+        let mut request = Request::new(Method::PUT, target.into_string());
         set_json(&mut request, release)?;
         self.sign(&mut request, reason)?;
         self.json(request)
@@ -66,8 +68,10 @@ impl Client {
         name: &str,
         amendment: &ReleaseAmendRequest,
         reason: &str,
+        dry_run: DryRun,
     ) -> Result<ReleaseBody> {
-        let mut request = Request::new(Method::PATCH, release_target(name).into_string());
+        let target = dry_run.on(release_target(name));
+        let mut request = Request::new(Method::PATCH, target.into_string());
         set_json(&mut request, amendment)?;
         self.sign(&mut request, reason)?;
         self.json(request)
@@ -78,8 +82,14 @@ impl Client {
     /// # Errors
     ///
     /// `NotFound`, `Conflict`.
-    pub fn approve_release(&self, name: &str, reason: &str) -> Result<ReleaseBody> {
-        self.act(Method::POST, release_target(name).segment("approve"), reason)
+    pub fn approve_release(
+        &self,
+        name: &str,
+        reason: &str,
+        dry_run: DryRun,
+    ) -> Result<ReleaseBody> {
+        let target = dry_run.on(release_target(name).segment("approve"));
+        self.act(Method::POST, target, reason)
     }
 
     /// Makes a pending commit of a draft.
@@ -87,8 +97,14 @@ impl Client {
     /// # Errors
     ///
     /// `NotFound`, `Conflict`, `InThePast`.
-    pub fn schedule_release(&self, name: &str, reason: &str) -> Result<ReleaseBody> {
-        self.act(Method::POST, release_target(name).segment("schedule"), reason)
+    pub fn schedule_release(
+        &self,
+        name: &str,
+        reason: &str,
+        dry_run: DryRun,
+    ) -> Result<ReleaseBody> {
+        let target = dry_run.on(release_target(name).segment("schedule"));
+        self.act(Method::POST, target, reason)
     }
 
     /// Cancels a release that has not taken effect.

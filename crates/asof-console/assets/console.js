@@ -127,5 +127,31 @@ function live(line) {
   start();
 }
 
+// A chosen file is read into the text of its form: what is sent is what is seen.
+function file(line) {
+  const text = document.getElementById(line.dataset.into);
+  const status = line.querySelector("[role=status]");
+  const most = Number(line.dataset.most);
+  const size = (bytes) => Math.ceil(bytes / 1024).toLocaleString("en") + " KiB";
+  line.querySelector("input").addEventListener("change", (event) => {
+    const chosen = event.target.files[0];
+    if (chosen === undefined) {
+      return;
+    }
+    chosen.text().then((read) => {
+      // As it is sent: percent-encoded, beside the other fields.
+      const sent = new URLSearchParams({ writes: read.replace(/\r?\n/g, "\r\n") }).toString().length;
+      if (sent > most - 8192) {
+        status.textContent = size(sent) + " once encoded is too much here: plan it with the command";
+        return;
+      }
+      text.value = read;
+      status.textContent = "read, " + size(chosen.size);
+    }, () => { status.textContent = "the file cannot be read"; });
+  });
+  line.hidden = false;
+}
+
 document.querySelectorAll("form[data-time]").forEach(slider);
 document.querySelectorAll("[data-live]").forEach(live);
+document.querySelectorAll("[data-into]").forEach(file);

@@ -47,6 +47,7 @@ pub const TEMPLATES: &[&str] = &[
     include_str!("../templates/overview.html"),
     include_str!("../templates/parts.html"),
     include_str!("../templates/pins.html"),
+    include_str!("../templates/plan.html"),
     include_str!("../templates/refused.html"),
     include_str!("../templates/release.html"),
     include_str!("../templates/releases.html"),

@@ -31,6 +31,8 @@ pub enum Page {
     Releases,
     /// One release.
     Release,
+    /// Where one is planned or amended.
+    Plan,
     /// Held moments.
     Pins,
     /// The cap.
@@ -65,6 +67,7 @@ impl Page {
             Self::Commit => "/console/commit",
             Self::Releases => "/console/releases",
             Self::Release => "/console/release",
+            Self::Plan => "/console/plan",
             Self::Pins => "/console/pins",
             Self::Cap => "/console/cap",
             Self::Edges => "/console/edges",
@@ -83,6 +86,7 @@ impl Page {
             Self::Commit => "Commit",
             Self::Releases => "Releases",
             Self::Release => "Release",
+            Self::Plan => "Plan",
             Self::Pins => "Pins",
             Self::Cap => "Cap",
             Self::Edges => "Edges",
@@ -95,7 +99,7 @@ impl Page {
         match self {
             Self::Space | Self::Key => Self::Overview,
             Self::Commit => Self::Log,
-            Self::Release => Self::Releases,
+            Self::Release | Self::Plan => Self::Releases,
             other => other,
         }
     }
@@ -227,6 +231,22 @@ impl Frame {
         self.url(Page::Release, self.at, &[("name", name)])
     }
 
+    /// The URL where a release is planned, or where the one of this name is amended.
+    pub fn plan(&self, name: &str) -> String {
+        let name = [("name", name)];
+        self.url(Page::Plan, self.at, if name[0].1.is_empty() { &[] } else { &name })
+    }
+
+    /// The URL of the log up to closed, whatever a cap holds back.
+    pub fn beyond_log(&self) -> String {
+        Self { sight: Sight::Beyond, window: None, ..self.clone() }.url(Page::Log, None, &[])
+    }
+
+    /// The URL of the cap as it is now.
+    pub fn cap_now(&self) -> String {
+        Self { sight: Sight::Capped, ..self.clone() }.url(Page::Cap, None, &[])
+    }
+
     /// The URL of the log at `at`.
     pub fn log_at(&self, at: &Timestamp) -> String {
         self.url(Page::Log, Some(*at), &[])
@@ -338,6 +358,16 @@ pub fn field(name: &str, value: &str) -> (String, String) {
     }
 }
 
+/// As [`field`], for a text of several lines.
+pub fn text_field(name: &str, text: &str) -> (String, String) {
+    let is_layout = |c: char| matches!(c, '\n' | '\t');
+    if text.chars().any(|c| is_deceptive(c) && !is_layout(c)) {
+        (format!("{name}-encoded"), utf8_percent_encode(text, PLAIN).to_string())
+    } else {
+        (name.to_owned(), text.to_owned())
+    }
+}
+
 impl Frame {
     /// The title of the page in the window of the browser.
     pub fn title(&self, what: &str) -> String {
@@ -379,6 +409,25 @@ mod tests {
                 .key("t", "a&b=c/d\0")
                 .replace("space=t&key=a%26b%3Dc/d%00", "key=a%26b%3Dc/d%00&space=t")
         );
+    }
+
+    #[test]
+    fn what_leads_out_of_an_incident_is_about_now_and_looks_beyond_the_cap_only_where_it_says_so() {
+        let frame = Frame { sight: Sight::Beyond, ..frame() };
+        assert_eq!(frame.beyond_log(), "/console/log?above_cap=true");
+        assert_eq!(frame.cap_now(), "/console/cap");
+        assert_eq!(
+            super::Frame { at: None, sight: Sight::Capped, ..frame }.plan(""),
+            "/console/plan"
+        );
+    }
+
+    #[test]
+    fn a_text_of_several_lines_goes_as_it_is_unless_a_screen_would_not_show_it() {
+        let as_it_is = |text: &str| ("writes".to_owned(), text.to_owned());
+        assert_eq!(text_field("writes", "{\n\t1}"), as_it_is("{\n\t1}"));
+        let encoded = ("writes-encoded".to_owned(), "a%0A%E2%80%AE".to_owned());
+        assert_eq!(text_field("writes", "a\n\u{202e}"), encoded);
     }
 
     #[test]

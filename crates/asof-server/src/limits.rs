@@ -102,6 +102,19 @@ pub(crate) const SESSION_LIFE: Duration = Duration::from_hours(12);
 /// Bytes of a form of the console: its fields are keys, names and reasons.
 pub(crate) const FORM_BYTES_MAX: usize = 32 << 10;
 
+/// Bytes of the form in which a release is planned. Half of what is typed is percent-encoded, and
+/// it is sent back with the page that says what it would do.
+pub(crate) const PLAN_FORM_BYTES_MAX: usize = 1 << 20;
+
+/// Writes of a plan that are compared with what is read now, each a read.
+pub(crate) const PLANNED_COMPARED_MAX: usize = 1_000;
+
+/// Writes of a plan that are shown.
+pub(crate) const PLANNED_ROWS: usize = 20;
+
+/// Lines that are shown of what differs in one of them.
+pub(crate) const PLANNED_LINES_MAX: usize = 60;
+
 /// Fields of one form or query of the console.
 pub(crate) const FIELDS_MAX: usize = 32;
 

@@ -321,8 +321,9 @@ impl Source {
             writes: vec![(write.space, write.key, write.op)],
         };
         let by = Operator { actor: actor(), principal: "sim".into() };
-        let planned = self.store().plan_release(request, by);
-        let scheduled = planned.and_then(|_| self.store().schedule_release(&name, actor()));
+        let planned = self.store().plan_release(request, by, DryRun::No);
+        let scheduled =
+            planned.and_then(|_| self.store().schedule_release(&name, actor(), DryRun::No));
         if let Some(id) = scheduled.ok().and_then(|release| release.scheduled_commit()) {
             let _ = write!(said, "{name} of {number}/{key}={value} at {}", at.as_micros());
             self.timeline.write((at, id), number, key, Some(value));

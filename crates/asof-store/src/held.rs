@@ -1,6 +1,7 @@
 //! What pins hold back, counted by walking the spaces whose retention they keep from going on.
 
 use core::ops::{Bound, ControlFlow};
+use std::collections::BTreeMap;
 
 use asof_time::Timestamp;
 
@@ -15,7 +16,24 @@ use crate::{Pin, Result, Retention, SpaceState};
 /// The live pins by name, each with the bytes of values that would be dropped now if no pin held
 /// its moment or an earlier one.
 pub(crate) fn pins(scene: &Scene, closed: Timestamp) -> Result<Vec<(Pin, u64)>> {
-    let mut moments: Vec<Timestamp> = scene.state.pins.values().map(|pin| pin.at).collect();
+    let moments = scene.state.pins.values().map(|pin| pin.at).collect();
+    let held = needed(scene, closed, moments)?;
+    let of_pin = |pin: &Pin| (pin.clone(), held.get(&pin.at).copied().unwrap_or(0));
+    Ok(scene.state.pins.values().map(of_pin).collect())
+}
+
+/// What a pin at `at` holds back, or would hold back, counted in the same way.
+pub(crate) fn at(scene: &Scene, closed: Timestamp, at: Timestamp) -> Result<u64> {
+    Ok(needed(scene, closed, vec![at])?.get(&at).copied().unwrap_or(0))
+}
+
+/// For each of `moments` the bytes of values that would be dropped now if neither it nor an
+/// earlier one of them were held.
+fn needed(
+    scene: &Scene,
+    closed: Timestamp,
+    mut moments: Vec<Timestamp>,
+) -> Result<BTreeMap<Timestamp, u64>> {
     moments.sort_unstable();
     moments.dedup();
     // At its moment's place: the bytes that this moment needs and the one after it does not.
@@ -35,10 +53,7 @@ pub(crate) fn pins(scene: &Scene, closed: Timestamp) -> Result<Vec<(Pin, u64)>> 
         sum += *bytes;
         *bytes = sum;
     }
-    let bytes_of = |at: Timestamp| {
-        moments.binary_search(&at).ok().and_then(|place| held.get(place)).copied().unwrap_or(0)
-    };
-    Ok(scene.state.pins.values().map(|pin| (pin.clone(), bytes_of(pin.at))).collect())
+    Ok(moments.into_iter().zip(held).collect())
 }
 
 fn floor_without_pins(space: &SpaceRecord, closed: Timestamp, cap: Timestamp) -> Timestamp {

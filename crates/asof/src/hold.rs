@@ -104,7 +104,7 @@ impl Hold {
         let mut request =
             PinRequest { owner, reason, at: at.map(Into::into), ttl_seconds: ttl.as_secs() };
         let began = SystemClock.boot();
-        let pin = client.create_pin(&name, &request)?;
+        let pin = client.create_pin(&name, &request, DryRun::No)?;
         if at.is_some_and(|at| at != pin.at.0) {
             let held = pin.at.0;
             return Err(Failure::usage(format!("there is a pin `{name}` already, of {held}")));
@@ -184,7 +184,7 @@ impl Pin {
             return Ok(Renewal::Lost("the store was restored from a backup".to_owned()));
         }
         let there = self.client.pins()?.pins.iter().any(|pin| self.is(pin));
-        match self.client.create_pin(&self.name, &self.request) {
+        match self.client.create_pin(&self.name, &self.request, DryRun::No) {
             Ok(pin) if !self.is(&pin) => {
                 let why = format!("another pin of its name holds {}", pin.at.0);
                 Ok(Renewal::Lost(why))

@@ -106,7 +106,7 @@ def import_history(store):
     store.ask("POST", "/v1/spaces/rates/live", None, [("Asof-Reason", "history is there")])
 
 
-def fill(store):
+def fill_store(store):
     """Returns a moment before a bad commit, and that commit."""
     import_history(store)
     prices = [
@@ -261,6 +261,9 @@ def pages(browser, store, before, bad):
         "commit": f"{root}/console/commit?id={bad['id']}",
         "releases": f"{root}/console/releases",
         "release": f"{root}/console/release?name=banner",
+        "release-scheduled": f"{root}/console/release?name=spring",
+        "plan": f"{root}/console/plan",
+        "plan-amend": f"{root}/console/plan?name=spring",
         "pins": f"{root}/console/pins",
         "cap": f"{root}/console/cap?at={before}",
         "audit": f"{root}/console/audit",
@@ -364,7 +367,8 @@ def look(browser, urls, shots):
         browser.driver.get(url)
         assert browser.all("main h1"), f"{name}: {browser.text()}"
         assert not browser.all("[role=alert]"), f"{name}: {browser.text()}"
-        browser.until("the slider", lambda: browser.one("[data-time] input[type=range]").is_displayed())
+        if browser.all("[data-time]"):
+            browser.until("the slider", lambda: browser.one("[data-time] input[type=range]").is_displayed())
         shoot_all(browser, shots, name)
         browser.check_clean()
 
@@ -457,6 +461,153 @@ def clear_by_keyboard(browser, store):
     browser.check_clean()
 
 
+def fill(browser, form, **fields):
+    """Writes into the fields of a form."""
+    for name, text in fields.items():
+        field = browser.one(f"{form} [name={name}]")
+        field.clear()
+        field.send_keys(text)
+
+
+def form_of(action):
+    return f"form.action:has(input[value={action}])"
+
+
+def press(browser, form, what):
+    browser.leave(what, lambda: browser.one(f"{form} button:not([name])").click())
+
+
+def do(browser, what):
+    browser.leave(what, lambda: browser.one("button.do").click())
+
+
+def walk_an_incident(browser, store, shots):
+    """Cap, revert, clear: by browser alone, from link to link."""
+    key = lambda name: {"space": "shop", "key": name, "value": {"eur": 1.5}}
+    store.commit("prices", "ada", [key("tea"), key("<b>coffee</b>"), key("milk")])
+    wrong = lambda name: {**key(name), "value": {"eur": 150}}
+    bad = store.commit("prices of tomorrow", "import", [wrong("tea"), wrong("<b>coffee</b>"), wrong("milk")])
+    store.commit("by hand", "bob", [{**key("milk"), "value": {"eur": 1.6}}])
+    browser.driver.get(f"{store.root}/console/log")
+    link = f"a[href*='/console/commit?id={bad['id']}']"
+    browser.until("the commit", lambda: browser.all(link))
+    browser.leave("the commit", lambda: browser.one(link).click())
+    shoot_all(browser, shots, "incident-commit")
+    browser.leave("the cap", lambda: browser.one("a.button[href*='/console/cap']").click())
+    fill(browser, form_of("cap-set"), reason="a hundred times too high")
+    press(browser, form_of("cap-set"), "the dry run")
+    do(browser, "the cap")
+    shoot_all(browser, shots, "incident-capped")
+    browser.leave("the log above it", lambda: browser.one("main a[href*='above_cap=true']").click())
+    browser.leave("the commit", lambda: browser.one(link).click())
+    assert "Not read at present" in browser.text()
+    fill(browser, form_of("revert"), reason="a hundred times too high")
+    press(browser, form_of("revert"), "the conflicts")
+    assert "1 key was written again since" in browser.one("[role=alert]").text, browser.text()
+    assert not browser.all("button.do"), "nothing is offered before it is decided"
+    shoot_all(browser, shots, "revert-conflict", scroll=".decide")
+    browser.leave("the decision", lambda: browser.one(".decide button[value^='keep ']").click())
+    assert "kept as they are" in browser.text() and not browser.all(".decide"), browser.text()
+    shoot_all(browser, shots, "revert-look")
+    do(browser, "the revert")
+    assert f"Revert of commit {bad['id']}" in browser.text(), browser.text()
+    shoot_all(browser, shots, "revert-done")
+    browser.leave("the cap", lambda: browser.one(".notice a[href^='/console/cap']").click())
+    fill(browser, form_of("cap-clear"), reason="prices are put back")
+    press(browser, form_of("cap-clear"), "the dry run")
+    assert "1 key answers differently" in browser.text(), browser.text()
+    do(browser, "no cap")
+    assert store.time()["cap"] is None
+    held = lambda name: store.ask("GET", f"/v1/spaces/shop/keys/{urllib.parse.quote(name, safe='')}")
+    assert [held(name)["eur"] for name in ("tea", "<b>coffee</b>", "milk")] == [1.5, 1.5, 1.6]
+    browser.check_clean()
+
+
+def hold_a_moment(browser, store, before, shots):
+    """A pin where the slider stands, renewed later."""
+    browser.driver.get(f"{store.root}/console/pins?at={before}")
+    form = form_of("pin-create")
+    fill(browser, form, name="audit <2026>", owner="ada", reason="yearly audit", expires="30d")
+    shoot_all(browser, shots, "pin-form", scroll=form)
+    press(browser, form, "the look")
+    assert "holds back" in browser.text(), browser.text()
+    shoot_all(browser, shots, "pin-look")
+    do(browser, "the pins")
+    pins = {pin["name"]: pin for pin in store.ask("GET", "/v1/pins")["pins"]}
+    assert pins["audit <2026>"]["at"] == before, pins
+    row = browser.one("tbody tr:has(a[href*='audit'])")
+    browser.leave("the form", lambda: row.find_element(By.LINK_TEXT, "Renew").click())
+    shoot_all(browser, shots, "pin-renew", scroll=form)
+    fill(browser, form, expires="60d")
+    press(browser, form, "the look")
+    do(browser, "the pins")
+    renewed = {pin["name"]: pin for pin in store.ask("GET", "/v1/pins")["pins"]}["audit <2026>"]
+    assert renewed["at"] == before and renewed["expires"] > pins["audit <2026>"]["expires"], renewed
+    browser.check_clean()
+
+
+def plan_a_release(browser, store, folder, shots):
+    """From a file, looked at against what is read now, amended, and scheduled."""
+    path = os.path.join(folder, "summer.json")
+    terms = "Terms and conditions\n\n1. Scope\n2. Prices of summer\n3. Delivery\n"
+    writes = [
+        {"space": "prices", "key": "sku-00002", "value": {"eur": 0.5, "valid": True}},
+        {"space": "texts", "key": "terms/en", "value_text": terms},
+        {"space": "texts", "key": "terms/de", "delete": True},
+        {"space": "hostile", "key": SCRIPT, "value_text": SCRIPT},
+    ]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"message": "summer", "writes": writes}, file, indent=2)
+    browser.driver.get(f"{store.root}/console/releases")
+    browser.leave("the form", lambda: browser.one("h1 a.button").click())
+    at = time.strftime("%Y-%m-%d %H:%M", time.gmtime(time.time() + 5 * 86400))
+    form = "form.action"
+    fill(browser, form, name="summer", at=at)
+    browser.one("input[type=file]").send_keys(path)
+    browser.until("the file", lambda: SCRIPT in json.loads(browser.one("textarea").get_attribute("value") or "{}").get("writes", [{}])[-1].get("key", ""))
+    assert browser.one(".file [role=status]").text == "read, 1 KiB"
+    shoot_all(browser, shots, "plan-filled")
+    press(browser, form, "the look")
+    text = browser.text()
+    assert "4 keys are written" in text and "1 new" not in text, text
+    new = " ".join(line.text for line in browser.all("pre.diff .new"))
+    assert "2. Prices of summer" in new and '"eur": 0.5' in new, new
+    shoot_all(browser, shots, "plan-look")
+    do(browser, "the release")
+    assert browser.one("h1 .state").text == "draft", browser.text()
+    browser.leave("the form", lambda: browser.driver.find_element(By.PARTIAL_LINK_TEXT, "Amend").click())
+    assert browser.one("input[name=message]").get_attribute("value") == "summer"
+    fill(browser, form, message="summer, as agreed")
+    press(browser, form, "the look")
+    do(browser, "the release")
+    assert "summer, as agreed" in browser.text()
+    browser.leave("the look", lambda: browser.one("button[value=release-schedule]").click())
+    do(browser, "the release")
+    assert browser.one("h1 .state").text == "scheduled" and "A look ahead" in browser.text()
+    shoot_all(browser, shots, "release-ahead")
+    browser.check_clean()
+
+
+def plan_by_keyboard(browser, store):
+    """A release is planned without a mouse, and what has the focus is seen."""
+    browser.driver.get(f"{store.root}/console/releases")
+    browser.tab_to("h1 a.button")
+    browser.leave("the form", lambda: browser.keys(Keys.ENTER))
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+    writes = json.dumps({"writes": [{"space": "texts", "key": "k", "value_text": "by hand"}]})
+    for name, text in [("name", "typed"), ("at", at), ("writes", writes), ("reason", "typed")]:
+        field = browser.tab_to(f"form.action [name={name}]")
+        outline = browser.driver.execute_script("return getComputedStyle(arguments[0]).outlineStyle", field)
+        assert outline == "solid", f"{name} has the focus, and is seen to: {outline}"
+        browser.keys(text)
+    browser.tab_to("form.action > button")
+    browser.leave("the look", lambda: browser.keys(Keys.ENTER))
+    browser.tab_to("button.do")
+    browser.leave("the release", lambda: browser.keys(Keys.ENTER))
+    assert store.ask("GET", "/v1/releases/typed")["state"] == "draft"
+    browser.check_clean()
+
+
 def act_on_others(browser, store, bad):
     """A release, a pin and a mark, each with a look before it."""
     root = store.root
@@ -467,12 +618,13 @@ def act_on_others(browser, store, bad):
     browser.leave("the release", lambda: browser.one("button.do").click())
     assert browser.one("h1 .state").text == "cancelled", browser.text()
     browser.driver.get(f"{root}/console/pins")
-    browser.leave("the look", lambda: browser.one("td form button").click())
-    browser.leave("the pins", lambda: browser.one("button.do").click())
+    for _ in store.ask("GET", "/v1/pins")["pins"]:
+        browser.leave("the look", lambda: browser.one("td form button").click())
+        browser.leave("the pins", lambda: browser.one("button.do").click())
     assert "Nobody holds one" in browser.text()
     browser.driver.get(f"{root}/console/commit?id={bad['id']}")
-    browser.one("form.action input[name=reason]").send_keys("a hundred times too high")
-    browser.leave("the look", lambda: browser.one("form.action button").click())
+    fill(browser, form_of("bad-mark"), reason="a hundred times too high")
+    press(browser, form_of("bad-mark"), "the look")
     browser.leave("the commit", lambda: browser.one("button.do").click())
     assert "Marked bad" in browser.one(".notice").text
     browser.check_clean()
@@ -531,18 +683,28 @@ def without_scripts(folder, store, before):
         # A key that a form would have changed is still itself.
         assert "nul\\u{0} and\\u{a}line" in browser.one("h1").text, browser.text()
         assert "u0000" in browser.one("pre.box").text, browser.text()
+        # Forms are whole without what scripts add.
+        browser.driver.get(f"{store.root}/console/plan")
+        assert browser.one("textarea").is_displayed() and not browser.one("input[type=file]").is_displayed()
     finally:
         browser.driver.quit()
 
 
-def shoot_all(browser, shots, name):
-    """The page in light, in dark, and on a phone; returns how wide it is there."""
+def shoot_all(browser, shots, name, scroll="html"):
+    """The page, from `scroll` on, in light, in dark, and on a phone, where it is not too wide."""
+    def show():
+        script = "document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})"
+        if scroll != "html":
+            browser.driver.execute_script(script, scroll)
+
     for scheme in ("light", "dark"):
         browser.scheme(scheme)
         browser.size(1280, 860)
+        show()
         browser.shoot(f"{shots}/{name}-{scheme}.png")
     browser.scheme("light")
     browser.size(390, 844, phone=True)
+    show()
     width = browser.driver.execute_script("return document.documentElement.scrollWidth")
     browser.shoot(f"{shots}/{name}-phone.png")
     browser.size(1280, 860)
@@ -557,13 +719,17 @@ def main():
         store = Store(program, folder)
         browser = None
         try:
-            before, bad = fill(store)
+            before, bad = fill_store(store)
             browser = Browser(os.path.join(folder, "browser"))
             look(browser, pages(browser, store, before, bad), shots)
             slide(browser, store)
             cap_by_mouse(browser, store, before, shots)
             clear_by_keyboard(browser, store)
             follow(browser, store)
+            walk_an_incident(browser, store, shots)
+            hold_a_moment(browser, store, before, shots)
+            plan_a_release(browser, store, folder, shots)
+            plan_by_keyboard(browser, store)
             act_on_others(browser, store, bad)
             behind_an_edge(browser, program, store, folder, shots)
             without_scripts(folder, store, before)

@@ -82,7 +82,7 @@ pub struct PinBody {
     /// The wall time at which it lapses unless renewed.
     pub expires: Moment,
     /// The bytes of values that would be dropped now if no pin held this moment or an earlier
-    /// one. Counted only where asked for.
+    /// one. Counted only where asked for, and in the dry run of a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_bytes: Option<u64>,
 }

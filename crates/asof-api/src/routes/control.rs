@@ -271,6 +271,7 @@ pub(super) const CREATE_PIN: Route = Route {
     request: Payload::Json(schema::<body::PinRequest>),
     limit: BodyLimit::Small,
     answer: Payload::Json(schema::<body::PinBody>),
+    params: &[DRY_RUN],
     errors: &[NotYetClosed, BelowFloor, AboveCap, Conflict, TooLarge, RequestTimeout],
     ..route(
         RouteId::CreatePin,

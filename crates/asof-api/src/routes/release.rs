@@ -34,7 +34,7 @@ pub(super) const PLAN_RELEASE: Route = Route {
     request: Payload::Json(schema::<body::ReleaseRequest>),
     limit: BodyLimit::Large,
     answer: Payload::Json(schema::<body::ReleaseBody>),
-    params: &[H_AUTHOR, H_REASON],
+    params: &[DRY_RUN, H_AUTHOR, H_REASON],
     errors: &[Conflict, InThePast, StillImporting, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::PlanRelease,
@@ -49,7 +49,7 @@ pub(super) const AMEND_RELEASE: Route = Route {
     request: Payload::Json(schema::<body::ReleaseAmendRequest>),
     limit: BodyLimit::Large,
     answer: Payload::Json(schema::<body::ReleaseBody>),
-    params: &[H_AUTHOR, H_REASON],
+    params: &[DRY_RUN, H_AUTHOR, H_REASON],
     errors: &[NotFound, Conflict, InThePast, StillImporting, Erased, TooLarge, RequestTimeout],
     ..route(
         RouteId::AmendRelease,
@@ -103,7 +103,7 @@ pub(super) const ROLL_BACK_RELEASE: Route = Route {
 const fn act(id: RouteId, path: &'static str, summary: &'static str) -> Route {
     Route {
         answer: Payload::Json(schema::<body::ReleaseBody>),
-        params: &[H_AUTHOR, H_REASON],
+        params: &[DRY_RUN, H_AUTHOR, H_REASON],
         ..route(id, Verb::Post, path, summary, Needs::Operator)
     }
 }

@@ -1,6 +1,8 @@
 //! What an action would touch, before it is done.
 
-use super::{Frame, Template, Timestamp, filters};
+use crate::diff::Line;
+
+use super::{Frame, Sequence, Template, Timestamp, filters};
 
 /// An action, looked at before it is taken.
 #[derive(Clone, Debug, Template)]
@@ -16,12 +18,20 @@ pub struct Act {
     pub blast: Option<Blast>,
     /// How the edges that tell go by the cap; `None` where the action is about none.
     pub edges: Option<Vec<EdgeLine>>,
+    /// What would be put back.
+    pub reverted: Option<Reverted>,
+    /// What would be planned.
+    pub planned: Option<Planned>,
     /// Why it was refused.
     pub refusal: Option<String>,
     /// The word that so many keys take.
     pub confirm: Option<String>,
     /// What goes along when it is done: names and values.
     pub fields: Vec<(String, String)>,
+    /// The long text that goes along with them: its name, and itself.
+    pub text: Option<(String, String)>,
+    /// Where it is sent to.
+    pub address: &'static str,
     /// The word on the button; `None` where it cannot be done as it is.
     pub button: Option<&'static str>,
     /// How it is undone.
@@ -82,4 +92,60 @@ pub struct Change {
     pub before: Option<String>,
     /// What it holds after.
     pub after: Option<String>,
+}
+
+/// What a revert would put back, and what stands in its way.
+#[derive(Clone, Debug)]
+pub struct Reverted {
+    /// How many keys, in words.
+    pub keys: String,
+    /// What becomes of the other ones, in words.
+    pub others: String,
+    /// Some of the keys that are put back.
+    pub sample: Vec<Change>,
+    /// How many more there are.
+    pub more: u64,
+    /// How many keys were written again since, in words; `None` where there are none.
+    pub conflicts: Option<String>,
+    /// Some of them.
+    pub in_conflict: Vec<ConflictLine>,
+}
+
+/// A key that a later commit wrote again.
+#[derive(Clone, Debug)]
+pub struct ConflictLine {
+    /// What it holds, and what it would be put back to.
+    pub change: Change,
+    /// The last commit that wrote it.
+    pub commit: Sequence,
+    /// Where that commit is shown.
+    pub url: String,
+    /// When it took effect.
+    pub effective: Timestamp,
+    /// Space and key, as the answer of a form names them.
+    pub place: String,
+}
+
+/// What a release would write, against what is read at latest.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// How many keys, in words.
+    pub keys: String,
+    /// How many of them would be new, changed, deleted or the same, in words.
+    pub kinds: String,
+    /// The first of them.
+    pub rows: Vec<PlannedRow>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+/// A key that a release would write.
+#[derive(Clone, Debug)]
+pub struct PlannedRow {
+    /// Its kind: `new`, `changed`, `gone` or `same`.
+    pub kind: &'static str,
+    /// What readers see now, and what they would see.
+    pub change: Change,
+    /// The lines that differ, where both are texts of more than one line.
+    pub lines: Option<Vec<Line>>,
 }

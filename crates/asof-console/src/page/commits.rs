@@ -51,6 +51,10 @@ pub struct Commit {
     pub pending: bool,
     /// Who marked it bad, and why.
     pub bad: Option<BadLine>,
+    /// The cap, where that is below it.
+    pub held_below: Option<Timestamp>,
+    /// The spaces that it writes in.
+    pub spaces: Vec<String>,
     /// The first of its writes.
     pub writes: Vec<WriteRow>,
     /// How many more there are.

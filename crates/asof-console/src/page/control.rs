@@ -39,6 +39,10 @@ pub struct Pins {
     pub frame: Frame,
     /// The pins, by name.
     pub rows: Vec<PinRow>,
+    /// The one that is about to be renewed.
+    pub renewed: Option<PinRow>,
+    /// Who would hold a new one.
+    pub owner: String,
     /// Whether the viewer may act.
     pub acts: Acts,
 }

@@ -1,6 +1,6 @@
 //! Keys and what they hold.
 
-use super::{CommitRow, Frame, Sequence, Template, Timestamp, filters};
+use super::{Acts, CommitRow, Frame, Sequence, Template, Timestamp, filters};
 use crate::diff::Line;
 
 /// The keys of a space at a moment.
@@ -149,6 +149,8 @@ pub struct Diff {
     pub rows: Vec<DiffRow>,
     /// Where the next page is.
     pub next: Option<String>,
+    /// Whether the viewer may act.
+    pub acts: Acts,
 }
 
 /// A key that differs.

@@ -14,13 +14,15 @@ use asof_time::{Sequence, Timestamp};
 use crate::filters;
 use crate::frame::Frame;
 
-pub use act::{Act, Blast, Change, EdgeLine, SpaceBlast};
+pub use act::{
+    Act, Blast, Change, ConflictLine, EdgeLine, Planned, PlannedRow, Reverted, SpaceBlast,
+};
 pub use commits::{BadLine, Commit, CommitRow, Log, WriteRow, Wrote};
 pub use control::{Audit, AuditRow, Cap, CapLine, PinRow, Pins};
 pub use edges::{Edge, EdgeRouteRow, EdgeStoreRow, Edges, Outcome, Tree};
 pub use keys::{Compared, Diff, DiffRow, Held, Key, KeyRow, Space, Truth, VersionRow};
 pub use overview::{Counted, Overview, SpaceRow, Times};
-pub use releases::{DayCell, Entry, EventRow, Release, ReleaseRow, Releases};
+pub use releases::{DayCell, Entry, EventRow, Plan, Release, ReleaseRow, Releases, WRITES_EXAMPLE};
 
 /// Whether the viewer may act, so that forms are worth showing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,7 +78,7 @@ macro_rules! html {
 }
 
 html!(
-    Act, Audit, Cap, Commit, Diff, Edges, Key, Log, Login, Overview, Pins, Refused, Release,
+    Act, Audit, Cap, Commit, Diff, Edges, Key, Log, Login, Overview, Pins, Plan, Refused, Release,
     Releases, Space
 );
 

@@ -20,6 +20,8 @@ pub struct Releases {
     pub rows: Vec<ReleaseRow>,
     /// Pending commits that are no release, soonest first.
     pub pending: Vec<Entry>,
+    /// Whether the viewer may act.
+    pub acts: Acts,
 }
 
 /// A day of the calendar.
@@ -65,6 +67,47 @@ pub struct ReleaseRow {
     pub approval: Option<String>,
     /// What it is.
     pub message: String,
+}
+
+impl ReleaseRow {
+    /// Whether it takes effect by itself.
+    pub fn is_scheduled(&self) -> bool {
+        self.state == "scheduled"
+    }
+
+    /// Whether what is planned can still change.
+    pub fn may_be_amended(&self) -> bool {
+        self.is_scheduled() || self.state == "draft"
+    }
+}
+
+/// What the writes of a release look like.
+pub const WRITES_EXAMPLE: &str = r#"{"writes": [
+  {"space": "prices", "key": "usd", "value": {"eur": 1.09}},
+  {"space": "texts", "key": "banner", "value_text": "Spring"},
+  {"space": "prices", "key": "itl", "delete": true}
+]}"#;
+
+/// Where a release is planned, or amended.
+#[derive(Clone, Debug, Template)]
+#[template(path = "plan.html")]
+pub struct Plan {
+    /// What surrounds it.
+    pub frame: Frame,
+    /// The release that is amended; `None` for a new one.
+    pub amended: Option<ReleaseRow>,
+    /// Bytes that its form may have.
+    pub most: u64,
+}
+
+impl Plan {
+    /// What the page is called.
+    pub fn title(&self) -> String {
+        match &self.amended {
+            Some(row) => format!("Amend {}", row.name),
+            None => "Plan a release".to_owned(),
+        }
+    }
 }
 
 /// A release.

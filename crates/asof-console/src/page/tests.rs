@@ -4,6 +4,7 @@ use asof_time::Epoch;
 
 use super::*;
 use crate::density::Window;
+use crate::diff::{Line, Sign};
 use crate::frame::{Page, Sight, Who};
 use crate::text::is_deceptive;
 
@@ -33,6 +34,39 @@ fn frame(page: Page, text: &str) -> Frame {
         pages: Page::MAIN.to_vec(),
         sight: Sight::Capped,
         params: vec![("space", text.to_owned()), ("key", text.to_owned())],
+    }
+}
+
+fn change(text: &str) -> Change {
+    let own = || text.to_owned();
+    Change { space: own(), key: own(), before: Some(own()), after: Some(own()) }
+}
+
+fn reverted(text: &str) -> Reverted {
+    Reverted {
+        keys: "1 key".into(),
+        others: "0 keys".into(),
+        sample: vec![change(text)],
+        more: 1,
+        conflicts: Some("1 key".into()),
+        in_conflict: vec![ConflictLine {
+            change: change(text),
+            commit: Sequence::MAX,
+            url: frame(Page::Commit, text).commit(&Sequence::MAX),
+            effective: at(5),
+            place: text.chars().filter(char::is_ascii_alphanumeric).collect(),
+        }],
+    }
+}
+
+fn planned(text: &str) -> Planned {
+    let line = Line { sign: Sign::New, text: text.to_owned() };
+    let row = |lines| PlannedRow { kind: "changed", change: change(text), lines };
+    Planned {
+        keys: "2 keys".into(),
+        kinds: "2 changed".into(),
+        rows: vec![row(None), row(Some(vec![line]))],
+        more: 1,
     }
 }
 
@@ -167,13 +201,12 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         current: false,
         compare: Some(frame(Page::Key, text).with("with", text)),
     };
-    let change = Change { space: own(), key: own(), before: Some(own()), after: Some(own()) };
     let blast = Blast {
         from: at(5),
         to: at(4),
         keys: "1 key answers".into(),
         spaces: vec![SpaceBlast { space: own(), keys: 1, before: 1, after: 1 }],
-        sample: vec![change],
+        sample: vec![change(text)],
     };
     let pin = PinRow { name: own(), owner: own(), reason: own(), at: at(5), expires: at(6) };
     let day = DayCell { day: 1, class: "today", entries: vec![entry(text)], more: 2 };
@@ -220,6 +253,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         space: Some(own()),
         rows: vec![diff_row],
         next: None,
+        acts: Acts::Offered,
     };
     let log = Log {
         frame: frame(Page::Log, text),
@@ -234,6 +268,8 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         before: at(4),
         pending: false,
         bad: Some(bad),
+        held_below: Some(at(4)),
+        spaces: vec![own(), "other".into()],
         writes: vec![write(text)],
         more: 1,
         acts: Acts::Offered,
@@ -246,7 +282,9 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         weeks: vec![vec![day]],
         rows: vec![release(text)],
         pending: vec![entry(text)],
+        acts: Acts::Offered,
     };
+    let plan = Plan { frame: frame(Page::Plan, text), amended: Some(release(text)), most: 1 << 20 };
     let shown = Release {
         frame: frame(Page::Release, text),
         row: release(text),
@@ -258,7 +296,13 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         actions: vec![("release-cancel", "Cancel")],
         acts: Acts::Offered,
     };
-    let pins = Pins { frame: frame(Page::Pins, text), rows: vec![pin], acts: Acts::Offered };
+    let pins = Pins {
+        frame: frame(Page::Pins, text),
+        renewed: Some(pin.clone()),
+        rows: vec![pin],
+        owner: own(),
+        acts: Acts::Offered,
+    };
     let capped = Cap {
         frame: frame(Page::Cap, text),
         cap: Some(cap(text)),
@@ -277,9 +321,13 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
             heard: at(6),
             warnings: vec![own(), own()],
         }]),
+        reverted: Some(reverted(text)),
+        planned: Some(planned(text)),
         refusal: Some(own()),
         confirm: Some("1-keys".into()),
         fields: vec![crate::frame::field("reason", text)],
+        text: Some(crate::frame::text_field("writes", text)),
+        address: "/console/act",
         button: Some("Do"),
         undo: "It can be undone.",
         back: frame(Page::Release, text).release(text),
@@ -300,6 +348,7 @@ fn pages(text: &str) -> Vec<(&'static str, String)> {
         ("commit", one.html()),
         ("releases", releases.html()),
         ("release", shown.html()),
+        ("plan", plan.html()),
         ("pins", pins.html()),
         ("cap", capped.html()),
         ("audit", audits.html()),

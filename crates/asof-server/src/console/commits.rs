@@ -1,5 +1,7 @@
 //! The log, and one commit.
 
+use std::collections::BTreeSet;
+
 use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page, Sight};
 use asof_console::page::{BadLine, Commit as CommitPage, CommitRow, Log, WriteRow, Wrote};
@@ -108,6 +110,9 @@ pub(super) async fn commit(visit: &Visit<'_>, frame: Frame) -> Result<String, Re
         None
     };
     let pending = commit.effective > closed;
+    let held_below = store.cap().map(|cap| cap.at).filter(|cap| *cap < commit.effective);
+    let spaces: BTreeSet<&str> = commit.writes.iter().map(|write| write.space.as_str()).collect();
+    let spaces = spaces.into_iter().map(str::to_owned).collect();
     let shown = (!pending).then_some(&frame);
     let page = CommitPage {
         accepted: commit.accepted,
@@ -125,6 +130,8 @@ pub(super) async fn commit(visit: &Visit<'_>, frame: Frame) -> Result<String, Re
             .collect(),
         more: commit.writes.len().saturating_sub(CONSOLE_ROWS) as u64,
         acts: visit.acts(RouteId::MarkBad),
+        held_below,
+        spaces,
         pending,
         row: row(visit, commit, &marks),
         frame,

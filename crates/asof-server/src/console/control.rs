@@ -59,7 +59,17 @@ pub(super) fn pins(visit: &Visit<'_>, frame: Frame) -> Result<String, Refusal> {
         at: pin.at,
         expires: pin.expires,
     });
-    Ok(Pins { rows: rows.collect(), acts: visit.acts(RouteId::ReleasePin), frame }.html())
+    let rows: Vec<PinRow> = rows.collect();
+    let renewed =
+        visit.fields.text("name").and_then(|name| rows.iter().find(|row| row.name == name));
+    let page = Pins {
+        renewed: renewed.cloned(),
+        owner: frame.who.as_ref().map_or("console", |who| &who.name).to_owned(),
+        acts: visit.acts(RouteId::CreatePin),
+        rows,
+        frame,
+    };
+    Ok(page.html())
 }
 
 pub(super) async fn audit(visit: &Visit<'_>, frame: Frame) -> Result<String, Refusal> {

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use asof_api::routes::RouteId;
 use asof_console::frame::{Frame, Page};
 use asof_console::page::{
-    Compared, Diff, DiffRow, Held, Key as KeyPage, KeyRow, Space, Truth, VersionRow, short_hash,
+    Acts, Compared, Diff, DiffRow, Held, Key as KeyPage, KeyRow, Space, Truth, VersionRow,
+    short_hash,
 };
 use asof_console::{diff as line_diff, pretty};
 use asof_store::{
@@ -68,14 +69,17 @@ fn excerpt(
         return Ok(None);
     }
     let version = view.get(space, key)?.value;
-    Ok(version.and_then(|version| {
-        let text = core::str::from_utf8(&version.bytes).ok()?;
-        let mut excerpt: String = text.chars().take(EXCERPT_CHARS_MAX).collect();
-        if excerpt.len() < text.len() {
-            excerpt.push('…');
-        }
-        Some(excerpt)
-    }))
+    Ok(version.and_then(|version| beginning(&version.bytes)))
+}
+
+/// The beginning of a value that is text.
+pub(super) fn beginning(bytes: &[u8]) -> Option<String> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    let mut excerpt: String = text.chars().take(EXCERPT_CHARS_MAX).collect();
+    if excerpt.len() < text.len() {
+        excerpt.push('…');
+    }
+    Some(excerpt)
 }
 
 pub(super) async fn key(visit: &Visit<'_>, frame: Frame) -> Result<String, Refusal> {
@@ -151,20 +155,22 @@ pub(super) async fn key(visit: &Visit<'_>, frame: Frame) -> Result<String, Refus
 }
 
 /// A value as text, laid out where it is JSON; `None` where it is none, or too long.
-fn laid_out(version: Option<&Version>) -> Option<String> {
+pub(super) fn laid_out(content_type: &str, bytes: &[u8]) -> Option<String> {
+    if bytes.len() > SHOWN_BYTES_MAX {
+        return None;
+    }
+    let text = core::str::from_utf8(bytes).ok()?;
+    let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+    let laid_out = content_type.contains("json") && is_json();
+    Some(if laid_out { pretty::pretty(text) } else { text.to_owned() })
+}
+
+/// As [`laid_out`]; nothing where there is no version.
+fn text_of(version: Option<&Version>) -> Option<String> {
     let Some(version) = version else {
         return Some(String::new());
     };
-    if version.bytes.len() > SHOWN_BYTES_MAX {
-        return None;
-    }
-    let text = core::str::from_utf8(&version.bytes).ok()?;
-    Some(if is_json(version) { pretty::pretty(text) } else { text.to_owned() })
-}
-
-fn is_json(version: &Version) -> bool {
-    let json = serde_json::from_slice::<serde::de::IgnoredAny>(&version.bytes).is_ok();
-    json && version.content_type.as_str().contains("json")
+    laid_out(version.content_type.as_str(), &version.bytes)
 }
 
 fn compared(
@@ -179,7 +185,7 @@ fn compared(
     } else {
         (frame.shown, at, shown, other)
     };
-    let texts = laid_out(before).zip(laid_out(after));
+    let texts = text_of(before).zip(text_of(after));
     let lines = texts.map(|(before, after)| line_diff::lines(&before, &after));
     Compared { from, to, lines }
 }
@@ -191,7 +197,7 @@ fn held(version: Option<&Version>) -> Held {
     let content_type = version.content_type.as_str().to_owned();
     let bytes = version.bytes.len() as u64;
     let hash = short_hash(version.hash.as_bytes());
-    if let Some(text) = laid_out(Some(version)) {
+    if let Some(text) = text_of(Some(version)) {
         return Held::Text { text, cut: 0, content_type, bytes, hash };
     }
     let head = version.bytes.get(..SHOWN_BYTES_MAX).unwrap_or(&version.bytes);
@@ -303,7 +309,15 @@ pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refu
     });
     let spaces: Vec<_> = spaces.collect();
     let Some(name) = visit.fields.text("space").or(seen.first().map(String::as_str)) else {
-        let page = Diff { frame, from: earlier, spaces, space: None, rows: Vec::new(), next: None };
+        let page = Diff {
+            from: earlier,
+            spaces,
+            space: None,
+            rows: Vec::new(),
+            next: None,
+            acts: Acts::Hidden,
+            frame,
+        };
         return Ok(page.html());
     };
     let space = SpaceName::new(name)?;
@@ -363,6 +377,7 @@ pub(super) async fn diff(visit: &Visit<'_>, frame: Frame) -> Result<String, Refu
         next: next.map(|key| frame.with("after", key.as_str())),
         space: Some(space.to_string()),
         spaces,
+        acts: visit.acts(RouteId::Revert),
         frame,
     };
     Ok(page.html())

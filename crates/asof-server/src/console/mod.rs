@@ -23,6 +23,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::LazyLock;
 
 use asof_api::ErrorName;
+use asof_api::routes::RouteId;
 use asof_console::assets::{ASSETS, TEMPLATES};
 use asof_console::frame::Page;
 use asof_console::page::Login;
@@ -37,7 +38,7 @@ use crate::answering::{Answering, Form};
 use crate::app::{App, broken};
 use crate::body::Body;
 use crate::guard;
-use crate::limits::FORM_BYTES_MAX;
+use crate::limits::{FORM_BYTES_MAX, PLAN_FORM_BYTES_MAX};
 use crate::refusal::{Answer, Refusal};
 use crate::reply;
 use fields::Fields;
@@ -128,7 +129,18 @@ async fn serve(app: &App, path: &'static Address, parts: &Parts, body: Body) -> 
     }
     let fields = if parts.method == Method::POST {
         origin::check(parts)?;
-        let text = form(app, body).await?;
+        let text = if path.what == What::Plan {
+            // Whoever may not plan need not send it.
+            let Some(caller) = caller(app, &parts.headers) else {
+                return not_logged_in(app, path, parts);
+            };
+            access::check_role(&caller, visit::route(RouteId::PlanRelease), None)?;
+            let _place = app.large_body().await?;
+            let more = "; `asof release plan FILE` takes more";
+            form(app, body, PLAN_FORM_BYTES_MAX, more).await?
+        } else {
+            form(app, body, FORM_BYTES_MAX, "").await?
+        };
         Fields::read(path, &text)?
     } else if path.what == What::Feed {
         // Its handler reads the query, and knows its own names.
@@ -150,7 +162,7 @@ async fn serve(app: &App, path: &'static Address, parts: &Parts, body: Body) -> 
         What::Density => time::picture(&visit).await,
         What::Span => time::span(&visit).await,
         What::Feed => feed(&visit).await,
-        What::Act => act::act(&visit).await,
+        What::Act | What::Plan => act::act(&visit).await,
         What::Login | What::Logout | What::Asset => Err(Refusal::invalid("answered above")),
     }
 }
@@ -166,15 +178,15 @@ fn caller(app: &App, headers: &HeaderMap) -> Option<Caller> {
     gate.holder(app.console.sessions.find(headers, settings.transport, now)?)
 }
 
-/// The body of a form, within its bound and in time.
-async fn form(app: &App, body: Body) -> Result<String, Refusal> {
-    let collected = Limited::new(body, FORM_BYTES_MAX).collect();
+/// The body of a form, within its bound and in time; `hint` says what to do where it is larger.
+async fn form(app: &App, body: Body, bytes_max: usize, hint: &str) -> Result<String, Refusal> {
+    let collected = Limited::new(body, bytes_max).collect();
     let timeout = app.settings.body_timeout;
     let bytes: Bytes = match tokio::time::timeout(timeout, collected).await {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the form is over {FORM_BYTES_MAX} bytes");
-            return Err(Refusal::too_large(detail, FORM_BYTES_MAX));
+            let detail = format!("the form is over {bytes_max} bytes{hint}");
+            return Err(Refusal::too_large(detail, bytes_max));
         }
         Ok(Err(error)) => {
             return Err(Refusal::invalid(format!("the form did not arrive whole: {error}")));
@@ -269,5 +281,5 @@ fn logout(app: &App, parts: &Parts) -> Response<Body> {
 
 /// The feed of the API, for a session.
 async fn feed(visit: &Visit<'_>) -> Answer {
-    act::ask(visit, asof_api::routes::RouteId::Feed, Body::empty(), &visit.parts.uri, &[]).await
+    act::ask(visit, RouteId::Feed, Body::empty(), &visit.parts.uri, &[]).await
 }

@@ -4,14 +4,14 @@ use asof_api::routes::RouteId;
 use asof_console::calendar::{Day, Month};
 use asof_console::frame::Frame;
 use asof_console::page::{
-    DayCell, Entry, EventRow, Release as ReleasePage, ReleaseRow, Releases, WriteRow, Wrote,
+    DayCell, Entry, EventRow, Plan, Release as ReleasePage, ReleaseRow, Releases, WriteRow, Wrote,
 };
 use asof_console::text;
 use asof_store::{Approval, Commit, Cursor, PlannedWrite, Release, ReleaseState, Store};
 use asof_time::{Sequence, Timestamp};
 
 use super::visit::Visit;
-use crate::limits::CONSOLE_ROWS;
+use crate::limits::{CONSOLE_ROWS, PLAN_FORM_BYTES_MAX};
 use crate::refusal::Refusal;
 
 /// What takes effect on one day of the calendar, as far as its cell shows it.
@@ -51,6 +51,7 @@ pub(super) async fn releases(visit: &Visit<'_>, frame: Frame) -> Result<String, 
         weeks: weeks.collect(),
         rows: all.iter().take(LISTED).map(|release| row(release, wall)).collect(),
         pending,
+        acts: visit.acts(RouteId::PlanRelease),
         frame,
     };
     Ok(page.html())
@@ -185,6 +186,27 @@ pub(super) async fn release(visit: &Visit<'_>, frame: Frame) -> Result<String, R
         frame,
     };
     Ok(page.html())
+}
+
+/// The form in which a release is planned, or one that has not taken effect is amended.
+pub(super) fn plan(visit: &Visit<'_>, frame: Frame) -> Result<String, Refusal> {
+    visit.may(RouteId::PlanRelease)?;
+    let amended = match visit.fields.text("name") {
+        None => None,
+        Some(name) => {
+            visit.may(RouteId::Release)?;
+            let (release, _) = visit.app.store.release(name)?;
+            let row = row(&release, visit.app.settings.clock.wall());
+            if !row.may_be_amended() {
+                return Err(Refusal::invalid(format!(
+                    "the release is {}: what was planned is what it was",
+                    row.state
+                )));
+            }
+            Some(row)
+        }
+    };
+    Ok(Plan { amended, most: PLAN_FORM_BYTES_MAX as u64, frame }.html())
 }
 
 fn write_row(write: &PlannedWrite) -> WriteRow {

@@ -24,8 +24,10 @@ pub(super) enum What {
     Span,
     /// The feed, for a browser that has a session and no token.
     Feed,
-    /// The one way to change anything.
+    /// The one way to change anything, but for the next one.
     Act,
+    /// As it, with a form that may hold all that a release writes.
+    Plan,
     /// A token for a session.
     Login,
     /// The end of a session.
@@ -49,7 +51,8 @@ const ADDRESSES: &[Address] = &[
     page(Page::Commit, &["id"]),
     page(Page::Releases, &["month"]),
     page(Page::Release, &["name"]),
-    page(Page::Pins, &[]),
+    page(Page::Plan, &["name"]),
+    page(Page::Pins, &["name"]),
     page(Page::Cap, &[]),
     page(Page::Edges, &[]),
     page(Page::Audit, &["before"]),
@@ -60,8 +63,31 @@ const ADDRESSES: &[Address] = &[
         path: "/console/act",
         what: What::Act,
         takes: &[
-            "action", "step", "at", "reason", "expires", "replaces", "even_bad", "confirm", "name",
+            "action",
+            "step",
+            "at",
+            "reason",
+            "expires",
+            "replaces",
+            "even_bad",
+            "confirm",
+            "name",
             "id",
+            "owner",
+            "after",
+            "through",
+            "space",
+            "keep",
+            "restore",
+            "skip_conflicts",
+            "decide",
+        ],
+    },
+    Address {
+        path: "/console/act/plan",
+        what: What::Plan,
+        takes: &[
+            "action", "step", "name", "at", "message", "approval", "alone", "writes", "reason",
         ],
     },
     Address { path: "/console/login", what: What::Login, takes: &["token", "next"] },
@@ -86,7 +112,7 @@ impl Address {
     /// Whether it is asked in this way. What changes something is only ever posted.
     pub(super) fn takes_method(&self, method: &Method) -> bool {
         match self.what {
-            What::Act | What::Login | What::Logout => *method == Method::POST,
+            What::Act | What::Plan | What::Login | What::Logout => *method == Method::POST,
             _ => matches!(*method, Method::GET | Method::HEAD),
         }
     }

@@ -73,6 +73,7 @@ impl Visit<'_> {
             Page::Commit => commits::commit(self, frame).await?,
             Page::Releases => releases::releases(self, frame).await?,
             Page::Release => releases::release(self, frame).await?,
+            Page::Plan => releases::plan(self, frame)?,
             Page::Pins => control::pins(self, frame)?,
             Page::Cap => control::cap(self, frame).await?,
             Page::Edges => edges::edges(self, frame)?,
@@ -176,6 +177,7 @@ impl Visit<'_> {
     fn may_see(&self, page: Page) -> bool {
         let route = match page {
             Page::Releases | Page::Release => RouteId::Releases,
+            Page::Plan => RouteId::PlanRelease,
             Page::Edges => RouteId::Edges,
             Page::Audit => RouteId::Control,
             _ => return true,

@@ -41,8 +41,16 @@ pub(crate) async fn create_pin(call: &Call<'_>, body: body::PinRequest) -> Answe
         at: body.at.map(Into::into),
         ttl,
     };
-    let pin = call.app.walk(move |store| Ok(store.create_pin(request)?)).await?;
-    Ok(reply::json(&convert::pin(pin)))
+    let dry_run = dry_run(call)?;
+    let pin = call.app.walk(move |store| {
+        let pin = store.create_pin(request, dry_run)?;
+        let held_bytes = match dry_run {
+            DryRun::Yes => Some(store.held_at(pin.at)?),
+            DryRun::No => None,
+        };
+        Ok(body::PinBody { held_bytes, ..convert::pin(pin) })
+    });
+    Ok(reply::json(&pin.await?))
 }
 
 pub(crate) async fn release_pin(call: &Call<'_>) -> Answer {

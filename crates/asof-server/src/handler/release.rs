@@ -56,7 +56,7 @@ pub(crate) async fn plan(call: &Call<'_>, bytes: Bytes) -> Answer {
         Ok::<_, Refusal>(request)
     };
     let request = off_lane(length, read).await??;
-    changed(call, move |store| store.plan_release(request, by)).await
+    changed(call, move |store, dry_run| store.plan_release(request, by, dry_run)).await
 }
 
 pub(crate) async fn amend(call: &Call<'_>, bytes: Bytes) -> Answer {
@@ -69,17 +69,17 @@ pub(crate) async fn amend(call: &Call<'_>, bytes: Bytes) -> Answer {
         Ok::<_, Refusal>(ReleaseAmendment { at: at.map(Into::into), message, writes })
     };
     let amendment = off_lane(length, read).await??;
-    changed(call, move |store| store.amend_release(&name, amendment, by)).await
+    changed(call, move |store, dry_run| store.amend_release(&name, amendment, by, dry_run)).await
 }
 
 pub(crate) async fn approve(call: &Call<'_>) -> Answer {
     let (name, by) = (call.path.name()?.into_owned(), operator(call)?);
-    changed(call, move |store| store.approve_release(&name, by)).await
+    changed(call, move |store, dry_run| store.approve_release(&name, by, dry_run)).await
 }
 
 pub(crate) async fn schedule(call: &Call<'_>) -> Answer {
     let (name, by) = (call.path.name()?.into_owned(), call.actor()?);
-    changed(call, move |store| store.schedule_release(&name, by)).await
+    changed(call, move |store, dry_run| store.schedule_release(&name, by, dry_run)).await
 }
 
 pub(crate) async fn cancel(call: &Call<'_>) -> Answer {
@@ -96,9 +96,10 @@ pub(crate) async fn roll_back(call: &Call<'_>) -> Answer {
 
 async fn changed(
     call: &Call<'_>,
-    change: impl FnOnce(&Store) -> asof_store::Result<Release> + Send + 'static,
+    change: impl FnOnce(&Store, DryRun) -> asof_store::Result<Release> + Send + 'static,
 ) -> Answer {
-    let release = call.app.walk(move |store| Ok(change(store)?)).await?;
+    let dry_run = dry_run(call)?;
+    let release = call.app.walk(move |store| Ok(change(store, dry_run)?)).await?;
     Ok(reply::json(&body(release)))
 }
 

@@ -1,5 +1,7 @@
 //! The console as a browser meets it.
 
+mod acts;
+
 use std::sync::Arc;
 
 use asof_env::testing::ManualClock;
@@ -28,7 +30,8 @@ const PAGES: [&str; 9] = [
 ];
 
 /// Those that take an operator.
-const OPERATORS: [&str; 3] = ["/console/releases", "/console/audit", "/console/edges"];
+const OPERATORS: [&str; 4] =
+    ["/console/releases", "/console/plan", "/console/audit", "/console/edges"];
 
 impl Service {
     async fn page(&self, path: &str) -> Reply {

@@ -38,7 +38,7 @@ impl Stage<'_> {
     ) -> Result<Receipt> {
         let (old, mut record) = self.pending_commit(id)?;
         if let Some(at) = amendment.effective {
-            self.sequencer.check_future(at, self.clock, self.options.schedule_limit)?;
+            self.check_future(at)?;
         }
         let effective = amendment.effective.unwrap_or(old.effective);
         let new = Place { effective, sequence: id };

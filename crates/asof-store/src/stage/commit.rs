@@ -15,6 +15,11 @@ use crate::{
 };
 
 impl Stage<'_> {
+    /// Refuses a moment at which nothing could be made to take effect.
+    pub(crate) fn check_future(&self, at: Timestamp) -> Result<()> {
+        self.sequencer.check_future(at, self.clock, self.options.schedule_limit)
+    }
+
     /// Accepts a commit or refuses it.
     pub(crate) fn commit(&mut self, request: Prepared) -> Result<Receipt> {
         if let Some(receipt) = self.earlier_outcome(&request)? {

@@ -14,8 +14,8 @@ use crate::prepare::Prepared;
 use crate::revert::{self, Plan};
 use crate::stage::Stage;
 use crate::{
-    Actor, BadCommit, BadCommits, Blast, CapMove, ClearCap, Confirm, Error, Extent, Result, Revert,
-    RevertOutcome, SetCap,
+    Actor, BadCommit, BadCommits, Blast, CapMove, ClearCap, Confirm, Effective, Error, Extent,
+    Result, Revert, RevertOutcome, SetCap,
 };
 
 /// How often a revert is planned anew because a write came in between.
@@ -154,6 +154,9 @@ impl Store {
             plans += 1;
             let plan = self.plan(request)?;
             if dry_run == DryRun::Yes {
+                if let Effective::At(at) = request.effective {
+                    self.run_or_try(dry_run, move |stage| stage.check_future(at))?;
+                }
                 return Ok(plan.outcome);
             }
             plan.check_decided()?;

@@ -219,6 +219,17 @@ impl Store {
         held::pins(&self.scene(), closed)
     }
 
+    /// The bytes of values that retention would drop now if neither a pin at `at` nor one at an
+    /// earlier moment held them. Walks as [`pins_held`](Self::pins_held) does.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, `Unavailable`.
+    pub fn held_at(&self, at: Timestamp) -> Result<u64> {
+        let closed = self.inner.published.closed();
+        held::at(&self.scene(), closed, at)
+    }
+
     /// The bearer tokens, by name.
     pub fn tokens(&self) -> Vec<Token> {
         self.scene().state.tokens.values().cloned().collect()

@@ -39,13 +39,18 @@ impl Store {
     ///
     /// `Conflict` where the name is or was taken, `InThePast`, `StillImporting`, `Invalid`,
     /// `TooLarge`.
-    pub fn plan_release(&self, request: ReleaseRequest, by: Operator) -> Result<Release> {
+    pub fn plan_release(
+        &self,
+        request: ReleaseRequest,
+        by: Operator,
+        dry_run: DryRun,
+    ) -> Result<Release> {
         let by = checked(by)?;
         let ReleaseRequest { name, at, message, approving, keys, writes } = request;
         prepare::check_texts("", &message_of(&name, &message))?;
         let writes = self.checked_writes(writes)?;
         let release = PreparedRelease { name, at, message, approving, keys, writes };
-        self.inner.writer.run(0, move |stage| stage.plan_release(release, by))
+        self.run_or_try(dry_run, move |stage| stage.plan_release(release, by))
     }
 
     /// Changes what is planned. A scheduled release stays scheduled, unless it was approved: then
@@ -60,6 +65,7 @@ impl Store {
         name: &str,
         amendment: ReleaseAmendment,
         by: Operator,
+        dry_run: DryRun,
     ) -> Result<Release> {
         let by = checked(by)?;
         let name = name.to_owned();
@@ -67,7 +73,7 @@ impl Store {
         prepare::check_texts("", &message_of(&name, message.as_deref().unwrap_or_default()))?;
         let writes = writes.map(|writes| self.checked_writes(writes)).transpose()?;
         let amendment = PreparedReleaseAmendment { at, message, writes };
-        self.inner.writer.run(0, move |stage| stage.amend_release(&name, amendment, by))
+        self.run_or_try(dry_run, move |stage| stage.amend_release(&name, amendment, by))
     }
 
     /// Approves a draft, as somebody who neither planned nor amended it.
@@ -76,10 +82,10 @@ impl Store {
     ///
     /// `NotFound`; `Conflict` where it asks for no approval, has it, or is no draft, or where it
     /// was planned by whoever approves.
-    pub fn approve_release(&self, name: &str, by: Operator) -> Result<Release> {
+    pub fn approve_release(&self, name: &str, by: Operator, dry_run: DryRun) -> Result<Release> {
         let by = checked(by)?;
         let name = name.to_owned();
-        self.inner.writer.run(0, move |stage| stage.approve_release(&name, by))
+        self.run_or_try(dry_run, move |stage| stage.approve_release(&name, by))
     }
 
     /// Makes a pending commit of a draft: from here on it takes effect by itself.
@@ -88,10 +94,10 @@ impl Store {
     ///
     /// `NotFound`; `Conflict` where it is no draft, lacks its approval, or wants keys for itself
     /// that something else is scheduled on; `InThePast` where its time has come: amend it.
-    pub fn schedule_release(&self, name: &str, by: Actor) -> Result<Release> {
+    pub fn schedule_release(&self, name: &str, by: Actor, dry_run: DryRun) -> Result<Release> {
         let by = by.checked()?;
         let name = name.to_owned();
-        self.inner.writer.run(0, move |stage| stage.schedule_release(&name, by))
+        self.run_or_try(dry_run, move |stage| stage.schedule_release(&name, by))
     }
 
     /// Cancels a release that has not taken effect; it never will.

@@ -135,14 +135,14 @@ impl Store {
         self.run_or_try(dry_run, move |stage| stage.set_retention(&name, retention, by))
     }
 
-    /// Creates or renews a pin.
+    /// Creates or renews a pin; with `DryRun::Yes` nothing changes.
     ///
     /// # Errors
     ///
     /// `NotYetClosed`, `BelowFloor`, `AboveCap`, `Conflict` (the name is another owner's),
     /// `Invalid`, `TooLarge`.
-    pub fn create_pin(&self, request: PinRequest) -> Result<Pin> {
-        self.inner.writer.run(0, move |stage| stage.create_pin(request))
+    pub fn create_pin(&self, request: PinRequest, dry_run: DryRun) -> Result<Pin> {
+        self.run_or_try(dry_run, move |stage| stage.create_pin(request))
     }
 
     /// Releases a pin.

@@ -66,7 +66,7 @@ fn fill(world: &Stepped) {
         at: Some(store.time().floor),
         ttl: Duration::from_hours(300 * 24),
     };
-    store.create_pin(pin).unwrap();
+    store.create_pin(pin, DryRun::No).unwrap();
     store.set_cap(world.closed(), actor("a bad release"), DryRun::No).unwrap();
     let token = Token {
         name: "reader".into(),

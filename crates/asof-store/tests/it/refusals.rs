@@ -154,11 +154,11 @@ fn control_has_limits() {
         ("TooLarge", PinRequest { reason: "x".repeat(1_025), ..pin.clone() }),
     ];
     for (kind, request) in bad {
-        refused(&world, kind, |store| store.create_pin(request));
+        refused(&world, kind, |store| store.create_pin(request, DryRun::No));
     }
-    world.store.create_pin(pin.clone()).unwrap();
+    world.store.create_pin(pin.clone(), DryRun::No).unwrap();
     let other = PinRequest { owner: "you".into(), ..pin };
-    refused(&world, "Conflict", |store| store.create_pin(other));
+    refused(&world, "Conflict", |store| store.create_pin(other, DryRun::No));
     for retention in [
         Retention::KeepFor(Duration::ZERO),
         Retention::KeepFor(Duration::from_millis(1_500)),

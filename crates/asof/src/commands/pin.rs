@@ -33,6 +33,7 @@ pub(crate) enum PinCommand {
 #[command(after_long_help = "\
 Examples:
   asof pin create nightly --ttl 12h --reason 'nightly report'
+  asof pin create audit-2026 --at 2026-01-01T00:00:00Z --ttl 30d --dry-run
   asof pin create audit-2026 --at 2026-01-01T00:00:00Z --ttl 30d --json | jq .at")]
 pub(crate) struct Create {
     /// Its name
@@ -49,6 +50,9 @@ pub(crate) struct Create {
     /// Why
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Only say what it would hold, and the bytes that retention would drop now without it
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Release a pin
@@ -81,14 +85,22 @@ impl PinCommand {
                         at: create.at.map(Into::into),
                         ttl_seconds: create.ttl.as_secs(),
                     },
+                    dry(create.dry_run),
                 )?;
                 let out = &mut context.out;
                 if out.is_json() {
                     out.json(&pin)?;
                 } else {
+                    let verb = if create.dry_run { "would hold" } else { "holds" };
+                    let held = pin.held_bytes.map(|bytes| {
+                        format!("; retention would drop {} without it now", human::size(bytes))
+                    });
                     out.line(&format!(
-                        "pin {} holds {} until {}",
-                        pin.name, pin.at.0, pin.expires.0
+                        "pin {} {verb} {} until {}{}",
+                        pin.name,
+                        pin.at.0,
+                        pin.expires.0,
+                        held.unwrap_or_default()
                     ))?;
                 }
             }

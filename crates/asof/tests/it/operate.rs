@@ -148,7 +148,12 @@ fn spaces_pins_and_tokens() {
         assert!(kept.text().contains("kept: 90d"), "{kept:?}");
         assert_eq!(store.json(&["space", "list"]).len(), 1);
 
-        store.ok(&["pin", "create", "p", "--ttl", "1h", "--reason", "batch"]);
+        let pin = ["pin", "create", "p", "--ttl", "1h", "--reason", "batch"];
+        let dry = store.ok(&[&pin[..], &["--dry-run"]].concat());
+        assert!(dry.text().starts_with("pin p would hold "), "{dry:?}");
+        assert!(dry.text().contains("retention would drop 0 B without it now"), "{dry:?}");
+        assert!(store.json(&["pin", "list"]).is_empty(), "nothing is held");
+        store.ok(&pin);
         assert_eq!(store.json(&["pin", "list"])[0]["owner"], "Ada");
         store.ok(&["pin", "release", "p", "--dry-run"]);
         store.ok(&["pin", "release", "p"]);

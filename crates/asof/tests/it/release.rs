@@ -32,12 +32,18 @@ fn a_release_is_planned_seen_scheduled_amended_and_cancelled() {
     both_ways(|store| {
         let file = spring(store);
         let plan = ["release", "plan", &file, "--name", "spring", "--at", FAR];
+        let dry = store.ok(&[&plan[..], &["--dry-run"]].concat());
+        assert!(dry.text().starts_with("dry run: release spring: draft, 3 writes"), "{dry:?}");
+        assert!(store.json(&["release", "list"]).is_empty(), "nothing is planned");
         let planned = store.ok(&plan);
         assert!(planned.text().contains("release spring: draft, 3 writes"), "{planned:?}");
         assert!(planned.err.contains("asof release schedule"), "{planned:?}");
         let preview = ["get", "prices", "usd", "--as-of", FAR, "--preview"];
         assert_eq!(store.run(&preview).code, 1, "a draft shows nowhere");
 
+        let dry = store.ok(&["release", "schedule", "spring", "--dry-run"]);
+        assert!(dry.text().starts_with("dry run: release spring: scheduled"), "{dry:?}");
+        assert_eq!(state(store, "spring"), "draft");
         store.ok(&["release", "schedule", "spring", "--reason", "agreed"]);
         assert_eq!(store.ok(&preview).out, b"{\"eur\":1.09}");
         assert_eq!(store.run(&["get", "prices", "usd"]).code, 1);
@@ -49,6 +55,8 @@ fn a_release_is_planned_seen_scheduled_amended_and_cancelled() {
         assert!(sneaky.err.contains("asof release cancel spring"), "{sneaky:?}");
 
         let later = "2027-03-08T00:00:00Z";
+        store.ok(&["release", "amend", "spring", "--at", later, "--dry-run"]);
+        assert!(!store.ok(&["release", "list"]).text().contains("2027-03-08"));
         store.ok(&["release", "amend", "spring", "--at", later]);
         let listed = store.ok(&["release", "list"]);
         assert!(listed.text().contains("2027-03-08"), "{listed:?}");

@@ -57,7 +57,7 @@ impl Stage<'_> {
         if count > RELEASES_MAX {
             return Err(Error::too_large("the store", count, RELEASES_MAX, "releases"));
         }
-        self.sequencer.check_future(at, self.clock, self.options.schedule_limit)?;
+        self.check_future(at)?;
         self.check_may_be_written(&writes)?;
         let planners = vec![by.principal];
         let plan = Plan { at, message, keys, planners, ..sized(&writes) };
@@ -80,7 +80,7 @@ impl Stage<'_> {
         let mut release = self.known_release(name)?;
         check_room(&release)?;
         if let Some(at) = amendment.at {
-            self.sequencer.check_future(at, self.clock, self.options.schedule_limit)?;
+            self.check_future(at)?;
         }
         if let Some(writes) = &amendment.writes {
             self.check_may_be_written(writes)?;

@@ -31,15 +31,20 @@ fn work() -> Vec<Step> {
         step(|store| store.commit(now(vec![delete("s", "k"), put("t", "k", "stays")]))),
         step(move |store| store.commit(later(soon, vec![put("s", "k", "never")]))),
         step(|store| {
-            store.create_pin(PinRequest {
-                name: "job".into(),
-                owner: "tester".into(),
-                reason: String::new(),
-                at: Some(store.time().closed),
-                ttl: Duration::from_hours(1),
-            })
+            store.create_pin(
+                PinRequest {
+                    name: "job".into(),
+                    owner: "tester".into(),
+                    reason: String::new(),
+                    at: Some(store.time().closed),
+                    ttl: Duration::from_hours(1),
+                },
+                DryRun::No,
+            )
         }),
-        step(|store| store.plan_release(spring(3_600, Approving::NotNeeded), operator("ada"))),
+        step(|store| {
+            store.plan_release(spring(3_600, Approving::NotNeeded), operator("ada"), DryRun::No)
+        }),
         erase("k"),
         // Refused, and the store goes on.
         step(move |store| {

@@ -15,13 +15,15 @@ fn work() -> Vec<Step> {
     let plain = || ReleaseRequest { name: "plain".into(), ..spring(3_600, Approving::NotNeeded) };
     vec![
         step(|store| store.commit(now(vec![put("s", "k", "old"), put("s", "gone", "there")]))),
-        step(|store| store.plan_release(spring(3_600, Approving::Needed), operator("ada"))),
-        step(|store| store.approve_release("spring", operator("bob"))),
-        step(|store| store.schedule_release("spring", actor("go"))),
-        step(move |store| store.amend_release("spring", amended(), operator("ada"))),
-        step(move |store| store.plan_release(plain(), operator("ada"))),
-        step(|store| store.schedule_release("plain", actor("go"))),
-        step(move |store| store.amend_release("plain", amended(), operator("ada"))),
+        step(|store| {
+            store.plan_release(spring(3_600, Approving::Needed), operator("ada"), DryRun::No)
+        }),
+        step(|store| store.approve_release("spring", operator("bob"), DryRun::No)),
+        step(|store| store.schedule_release("spring", actor("go"), DryRun::No)),
+        step(move |store| store.amend_release("spring", amended(), operator("ada"), DryRun::No)),
+        step(move |store| store.plan_release(plain(), operator("ada"), DryRun::No)),
+        step(|store| store.schedule_release("plain", actor("go"), DryRun::No)),
+        step(move |store| store.amend_release("plain", amended(), operator("ada"), DryRun::No)),
         step(|store| store.cancel_release("plain", actor("no"), DryRun::No)),
         step(|store| store.cancel_release("spring", actor("no"), DryRun::No)),
     ]

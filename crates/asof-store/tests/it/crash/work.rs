@@ -64,7 +64,7 @@ pub(super) fn work() -> Vec<Step> {
             at: Some(Timestamp::MIN),
             ttl,
         };
-        step(move |store| store.create_pin(request.clone()))
+        step(move |store| store.create_pin(request.clone(), DryRun::No))
     };
     let amendment = Amendment {
         effective: Some(soon(4_000)),

@@ -155,7 +155,7 @@ fn an_erased_key_is_never_written_again() {
             asof_store::Amendment { writes: Some(vec![write.clone()]), ..Default::default() };
         assert_kind(store.amend(pending.id, amendment, actor("x")), "Erased");
         let release = releasing(vec![write]);
-        assert_kind(store.plan_release(release, operator("ada")), "Erased");
+        assert_kind(store.plan_release(release, operator("ada"), DryRun::No), "Erased");
     }
     let whole = now(vec![put("s", "bob", "not alone"), put("s", "ada", "x")]);
     assert_kind(store.commit(whole), "Erased");
@@ -175,12 +175,17 @@ fn a_dry_run_says_what_goes_and_changes_nothing() {
         at: Some(at),
         ttl: Duration::from_hours(1),
     };
-    store.create_pin(pin("sees it", at(START).saturating_add(SECOND / 2))).unwrap();
-    store.create_pin(pin("it was deleted then", at(START).saturating_add(3 * SECOND / 2))).unwrap();
+    store.create_pin(pin("sees it", at(START).saturating_add(SECOND / 2)), DryRun::No).unwrap();
+    store
+        .create_pin(
+            pin("it was deleted then", at(START).saturating_add(3 * SECOND / 2)),
+            DryRun::No,
+        )
+        .unwrap();
     let soon = world.wall().saturating_add(60 * SECOND);
     let pending = store.commit(later(soon, vec![put("s", "ada", "soon")])).unwrap();
     let release = releasing(vec![put("s", "ada", "draft")]);
-    store.plan_release(release, operator("bob")).unwrap();
+    store.plan_release(release, operator("bob"), DryRun::No).unwrap();
     let records = store.control_sequence();
 
     let dry = store.erase(&asking("ada"), actor("why"), DryRun::Yes).unwrap();
@@ -313,14 +318,14 @@ fn a_scheduled_release_goes_on_without_the_key() {
     let store = &world.store;
     let writes = vec![put("s", "ada", "secret"), put("s", "carl", "public")];
     let release = releasing(writes);
-    store.plan_release(release, operator("bob")).unwrap();
-    store.schedule_release("spring", actor("go")).unwrap();
+    store.plan_release(release, operator("bob"), DryRun::No).unwrap();
+    store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     erase(store, "ada").unwrap();
     let moved = asof_store::ReleaseAmendment {
         at: Some(world.wall().saturating_add(90 * SECOND)),
         ..Default::default()
     };
-    store.amend_release("spring", moved, operator("bob")).unwrap();
+    store.amend_release("spring", moved, operator("bob"), DryRun::No).unwrap();
     world.pass(100 * SECOND);
     world.pass(SECOND);
     let carl = store.view(AsOf::Latest).unwrap().get(&space("s"), &key("carl")).unwrap();

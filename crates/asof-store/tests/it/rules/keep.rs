@@ -40,13 +40,16 @@ fn sweep(world: &Stepped) {
 }
 
 fn pin(world: &Stepped, at: Timestamp, ttl: Duration) -> asof_store::Result<asof_store::Pin> {
-    world.store.create_pin(PinRequest {
-        name: "job".into(),
-        owner: "batch".into(),
-        reason: String::new(),
-        at: Some(at),
-        ttl,
-    })
+    world.store.create_pin(
+        PinRequest {
+            name: "job".into(),
+            owner: "batch".into(),
+            reason: String::new(),
+            at: Some(at),
+            ttl,
+        },
+        DryRun::No,
+    )
 }
 
 fn text(world: &Stepped, at: Timestamp) -> asof_store::Result<Option<String>> {
@@ -95,8 +98,10 @@ fn what_a_pin_holds_back_is_what_goes_once_it_is_gone() {
     sweep(&world);
     let (stored, back) = (usage(&world), held(&world)[0].1);
     assert!(back > 0 && back < stored, "{back} of {stored}");
+    assert_eq!(world.store.held_at(moment(4)).unwrap(), back);
     world.store.release_pin("job", actor("done"), DryRun::No).unwrap();
     assert!(held(&world).is_empty());
+    assert_eq!(world.store.held_at(moment(4)).unwrap(), back, "so would the next one there");
     // No time passes, so the floor goes where it was counted to go.
     for _ in 0..8 {
         world.store.tick().unwrap();

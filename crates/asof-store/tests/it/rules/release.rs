@@ -84,11 +84,11 @@ fn does(world: &Stepped, deed: Deed) -> Result<()> {
         Deed::Amend => {
             let message = Some("amended".to_owned());
             let amendment = ReleaseAmendment { message, ..ReleaseAmendment::default() };
-            store.amend_release(name, amendment, operator("ada")).map(drop)
+            store.amend_release(name, amendment, operator("ada"), DryRun::No).map(drop)
         }
-        Deed::ApproveOwn => store.approve_release(name, operator("ada")).map(drop),
-        Deed::ApproveOther => store.approve_release(name, operator("bob")).map(drop),
-        Deed::Schedule => store.schedule_release(name, actor("go")).map(drop),
+        Deed::ApproveOwn => store.approve_release(name, operator("ada"), DryRun::No).map(drop),
+        Deed::ApproveOther => store.approve_release(name, operator("bob"), DryRun::No).map(drop),
+        Deed::Schedule => store.schedule_release(name, actor("go"), DryRun::No).map(drop),
         Deed::Cancel => store.cancel_release(name, actor("no"), DryRun::No).map(drop),
         Deed::RollBack => {
             let back = store.roll_back_release(name, Later::Refuse, actor("bad"), DryRun::No);
@@ -156,7 +156,7 @@ fn no_state_that_can_be_reached_has_a_transition_that_is_not_in_the_picture() {
     for approving in [Approving::NotNeeded, Approving::Needed] {
         let begin = |path: &[Deed]| {
             let world = world();
-            world.store.plan_release(spring(50, approving), operator("ada")).unwrap();
+            world.store.plan_release(spring(50, approving), operator("ada"), DryRun::No).unwrap();
             for deed in path {
                 does(&world, *deed).unwrap();
             }
@@ -198,8 +198,8 @@ fn no_state_that_can_be_reached_has_a_transition_that_is_not_in_the_picture() {
 #[test]
 fn a_release_is_live_in_all_of_its_keys_at_its_microsecond() {
     let world = world();
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     world.pass(9 * SECOND);
     let before = AsOf::At(at(soon(5).as_micros() - 1));
     let at_time = AsOf::At(soon(5));
@@ -218,8 +218,8 @@ fn a_release_is_live_in_all_of_its_keys_at_its_microsecond() {
 #[test]
 fn a_release_whose_time_comes_while_the_store_is_down_took_effect_at_its_time_and_says_so() {
     let world = world();
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     let Stepped { clock, disk, store } = world;
     drop(store);
     clock.advance(60 * SECOND);
@@ -237,8 +237,8 @@ fn a_release_whose_time_comes_while_the_store_is_down_took_effect_at_its_time_an
 #[test]
 fn keys_that_were_written_later_stand_in_the_way_of_a_roll_back() {
     let world = world();
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     world.pass(6 * SECOND);
     world.store.commit(now(vec![put("s", "k", "later")])).unwrap();
     let refused = world.store.roll_back_release("spring", Later::Refuse, actor("bad"), DryRun::No);
@@ -254,8 +254,8 @@ fn keys_that_were_written_later_stand_in_the_way_of_a_roll_back() {
 #[test]
 fn what_came_due_since_closed_last_moved_stands_in_the_way_of_a_roll_back_too() {
     let world = world();
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     world.store.commit(crate::world::later(soon(8), vec![put("s", "k", "planned")])).unwrap();
     world.pass(6 * SECOND);
     // The time of the other commit comes, and closed has not followed the clock yet.
@@ -270,8 +270,8 @@ fn what_came_due_since_closed_last_moved_stands_in_the_way_of_a_roll_back_too() 
 #[test]
 fn what_is_no_longer_kept_is_not_made_up_by_a_roll_back() {
     let world = world();
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     world.pass(6 * SECOND);
     let keep = Retention::KeepFor(SECOND);
     world.store.set_retention(&space("s"), keep, actor("space"), DryRun::No).unwrap();
@@ -289,11 +289,11 @@ fn a_release_that_wants_its_keys_for_itself_has_them() {
     let world = world();
     let other = world.store.commit(later(soon(90), vec![put("s", "k", "other")])).unwrap();
     let alone = ReleaseRequest { keys: Keys::Alone, ..spring(50, Approving::NotNeeded) };
-    world.store.plan_release(alone, operator("ada")).unwrap();
-    let refused = world.store.schedule_release("spring", actor("go")).unwrap_err();
+    world.store.plan_release(alone, operator("ada"), DryRun::No).unwrap();
+    let refused = world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap_err();
     assert!(refused.message().contains(&format!("commit {} is scheduled", other.id)), "{refused}");
     world.store.cancel(other.id, actor("room")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
 
     // Nothing is scheduled on its keys after it either, by a new commit or a changed one.
     let refused = world.store.commit(later(soon(20), vec![put("s", "k", "other")]));
@@ -305,7 +305,7 @@ fn a_release_that_wants_its_keys_for_itself_has_them() {
     // Its own amendment is no conflict, and neither is a commit for now.
     let writes = Some(vec![op("k", Some("newer")), op("free2", Some("1"))]);
     let amendment = ReleaseAmendment { writes, ..ReleaseAmendment::default() };
-    world.store.amend_release("spring", amendment, operator("ada")).unwrap();
+    world.store.amend_release("spring", amendment, operator("ada"), DryRun::No).unwrap();
     world.store.commit(now(vec![put("s", "k", "today")])).unwrap();
     world.pass(60 * SECOND);
     assert_eq!(text(&world, AsOf::Latest, "k").unwrap(), "newer");
@@ -315,15 +315,18 @@ fn a_release_that_wants_its_keys_for_itself_has_them() {
 #[test]
 fn the_commit_of_a_release_is_not_changed_on_its_own() {
     let world = world();
-    world.store.plan_release(spring(50, Approving::NotNeeded), operator("ada")).unwrap();
-    let release = world.store.schedule_release("spring", actor("go")).unwrap();
+    world
+        .store
+        .plan_release(spring(50, Approving::NotNeeded), operator("ada"), DryRun::No)
+        .unwrap();
+    let release = world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     let commit = release.state.commit().unwrap();
     let refused = world.store.cancel(commit, actor("sneaky")).unwrap_err();
     assert!(refused.message().contains("asof release cancel spring"), "{refused}");
     assert_kind(world.store.amend(commit, Amendment::default(), actor("sneaky")), "Conflict");
     // Amended as a release, the commit moves with it.
     let amendment = ReleaseAmendment { at: Some(soon(70)), ..ReleaseAmendment::default() };
-    world.store.amend_release("spring", amendment, operator("ada")).unwrap();
+    world.store.amend_release("spring", amendment, operator("ada"), DryRun::No).unwrap();
     let pending = world.store.pending(Cursor::START, 10).unwrap().commits;
     assert_eq!((pending[0].id, pending[0].effective), (commit, soon(70)));
     assert_eq!(pending[0].message, "release spring: new prices");
@@ -332,19 +335,19 @@ fn the_commit_of_a_release_is_not_changed_on_its_own() {
 #[test]
 fn what_was_approved_and_is_amended_is_approved_again_with_its_values() {
     let world = world();
-    world.store.plan_release(spring(50, Approving::Needed), operator("ada")).unwrap();
-    let own = world.store.approve_release("spring", operator("ada")).unwrap_err();
+    world.store.plan_release(spring(50, Approving::Needed), operator("ada"), DryRun::No).unwrap();
+    let own = world.store.approve_release("spring", operator("ada"), DryRun::No).unwrap_err();
     assert!(own.message().contains("approved by somebody else"), "{own}");
-    world.store.approve_release("spring", operator("bob")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.approve_release("spring", operator("bob"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     let amendment = ReleaseAmendment { at: Some(soon(70)), ..ReleaseAmendment::default() };
-    world.store.amend_release("spring", amendment, operator("bob")).unwrap();
+    world.store.amend_release("spring", amendment, operator("bob"), DryRun::No).unwrap();
     assert!(world.store.pending(Cursor::START, 10).unwrap().commits.is_empty());
-    assert_kind(world.store.schedule_release("spring", actor("go")), "Conflict");
-    let own = world.store.approve_release("spring", operator("bob"));
+    assert_kind(world.store.schedule_release("spring", actor("go"), DryRun::No), "Conflict");
+    let own = world.store.approve_release("spring", operator("bob"), DryRun::No);
     assert_kind(own, "Conflict");
-    world.store.approve_release("spring", operator("eve")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.approve_release("spring", operator("eve"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     world.pass(80 * SECOND);
     assert_eq!(text(&world, AsOf::Latest, "k").unwrap(), "new");
     assert_eq!(text(&world, AsOf::Latest, "gone"), None);
@@ -354,15 +357,15 @@ fn what_was_approved_and_is_amended_is_approved_again_with_its_values() {
 fn a_name_is_used_once_and_a_time_must_be_to_come() {
     let world = world();
     let past = ReleaseRequest { at: world.closed(), ..spring(5, Approving::NotNeeded) };
-    assert_kind(world.store.plan_release(past, operator("ada")), "InThePast");
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
+    assert_kind(world.store.plan_release(past, operator("ada"), DryRun::No), "InThePast");
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
     assert_kind(
-        world.store.plan_release(spring(9, Approving::NotNeeded), operator("ada")),
+        world.store.plan_release(spring(9, Approving::NotNeeded), operator("ada"), DryRun::No),
         "Conflict",
     );
     world.store.cancel_release("spring", actor("no"), DryRun::No).unwrap();
     assert_kind(
-        world.store.plan_release(spring(9, Approving::NotNeeded), operator("ada")),
+        world.store.plan_release(spring(9, Approving::NotNeeded), operator("ada"), DryRun::No),
         "Conflict",
     );
     let nothing = ReleaseRequest {
@@ -370,24 +373,24 @@ fn a_name_is_used_once_and_a_time_must_be_to_come() {
         writes: Vec::new(),
         ..spring(9, Approving::NotNeeded)
     };
-    assert_kind(world.store.plan_release(nothing, operator("ada")), "Invalid");
+    assert_kind(world.store.plan_release(nothing, operator("ada"), DryRun::No), "Invalid");
     assert_kind(world.store.release("unknown"), "NotFound");
 
     // A draft whose time passes is no release; it says what to do.
     let late = ReleaseRequest { name: "late".into(), ..spring(9, Approving::NotNeeded) };
-    world.store.plan_release(late, operator("ada")).unwrap();
+    world.store.plan_release(late, operator("ada"), DryRun::No).unwrap();
     world.pass(20 * SECOND);
-    assert_kind(world.store.schedule_release("late", actor("go")), "InThePast");
+    assert_kind(world.store.schedule_release("late", actor("go"), DryRun::No), "InThePast");
     let amendment = ReleaseAmendment { at: Some(soon(90)), ..ReleaseAmendment::default() };
-    world.store.amend_release("late", amendment, operator("ada")).unwrap();
-    world.store.schedule_release("late", actor("go")).unwrap();
+    world.store.amend_release("late", amendment, operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("late", actor("go"), DryRun::No).unwrap();
 }
 
 #[test]
 fn power_may_fail_at_any_operation_of_a_roll_back_or_of_a_time_that_comes() {
     let world = world();
-    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada")).unwrap();
-    world.store.schedule_release("spring", actor("go")).unwrap();
+    world.store.plan_release(spring(5, Approving::NotNeeded), operator("ada"), DryRun::No).unwrap();
+    world.store.schedule_release("spring", actor("go"), DryRun::No).unwrap();
     let Stepped { clock, disk, store } = world;
     drop(store);
     clock.advance(60 * SECOND);

@@ -46,7 +46,7 @@ impl Run {
             at: Some(at),
             ttl: self.seconds(20),
         };
-        let outcome = self.world.store.create_pin(request);
+        let outcome = self.world.store.create_pin(request, DryRun::No);
         if let Some(held) = self.pins.get(&name) {
             assert_eq!(outcome.expect("renewed").at, *held);
         } else if at > time.closed {

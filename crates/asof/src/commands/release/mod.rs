@@ -6,7 +6,7 @@ mod source;
 use std::path::PathBuf;
 
 use asof_api::body::{ReleaseAmendRequest, ReleaseBody, ReleaseRequest, ReleaseStateName};
-use asof_client::{Client, Later};
+use asof_client::{Client, DryRun, Later};
 use asof_time::Timestamp;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -41,6 +41,7 @@ pub(crate) enum ReleaseCommand {
 #[command(after_long_help = "\
 Examples:
   asof release plan spring.json --name spring --at 2027-03-01T00:00:00Z
+  asof release plan spring.json --name spring --at 2027-03-01T00:00:00Z --dry-run
   asof release plan ./spring --name spring --at 2027-03-01T00:00:00Z --approval
   asof release plan ./prices --space prices --name eur --at 2027-01-01T00:00:00Z --schedule
   asof get prices usd --as-of 2027-03-01T00:00:00Z --preview     what it will look like
@@ -61,18 +62,28 @@ pub(crate) struct Plan {
     /// The space that the folder is of
     #[arg(long, value_name = "SPACE")]
     space: Option<String>,
-    /// A second operator must approve it before it can be scheduled
-    #[arg(long, conflicts_with = "schedule")]
-    approval: bool,
-    /// Nothing else may be scheduled on its keys, until it is live
-    #[arg(long)]
-    alone: bool,
+    #[command(flatten)]
+    guards: Guards,
     /// Schedule it at once
     #[arg(long)]
     schedule: bool,
     /// Why, for the audit
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Only say what it would come to
+    #[arg(long, conflicts_with = "schedule")]
+    dry_run: bool,
+}
+
+/// What stands before a release can be scheduled.
+#[derive(Args, Debug)]
+struct Guards {
+    /// A second operator must approve it before it can be scheduled
+    #[arg(long, conflicts_with = "schedule")]
+    approval: bool,
+    /// Nothing else may be scheduled on its keys, until it is live
+    #[arg(long)]
+    alone: bool,
 }
 
 /// Change a draft or a scheduled release; what was approved is to be approved again
@@ -99,6 +110,9 @@ pub(crate) struct Amend {
     /// Why, for the audit
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Only say what it would come to
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Approve a draft that somebody else planned
@@ -111,6 +125,9 @@ pub(crate) struct Approve {
     /// Why, for the audit
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Only say what it would come to
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Let a draft take effect at its time
@@ -121,6 +138,9 @@ pub(crate) struct Schedule {
     /// Why, for the audit
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    /// Only say what it would come to
+    #[arg(long)]
+    dry_run: bool,
 }
 
 /// Cancel a release that has not taken effect
@@ -192,13 +212,16 @@ impl ReleaseCommand {
         match self {
             Self::Plan(plan) => plan.run(context),
             Self::Amend(amend) => amend.run(context),
-            Self::Approve(Approve { name, reason }) => {
-                let release = context.client()?.approve_release(&name, &reason)?;
-                told(&mut context.out, &release, "approved: `asof release schedule` is next")
+            Self::Approve(Approve { name, reason, dry_run }) => {
+                let dry_run = dry(dry_run);
+                let release = context.client()?.approve_release(&name, &reason, dry_run)?;
+                let next = "approved: `asof release schedule` is next";
+                told(&mut context.out, &release, next, dry_run)
             }
-            Self::Schedule(Schedule { name, reason }) => {
-                let release = context.client()?.schedule_release(&name, &reason)?;
-                told(&mut context.out, &release, "it takes effect by itself")
+            Self::Schedule(Schedule { name, reason, dry_run }) => {
+                let dry_run = dry(dry_run);
+                let release = context.client()?.schedule_release(&name, &reason, dry_run)?;
+                told(&mut context.out, &release, "it takes effect by itself", dry_run)
             }
             Self::Cancel(Cancel { name, reason, dry_run }) => {
                 let outcome = context.client()?.cancel_release(&name, &reason, dry(dry_run))?;
@@ -226,22 +249,23 @@ impl Plan {
         let request = ReleaseRequest {
             at: self.at.into(),
             message: self.message.or(source.message).unwrap_or_default(),
-            needs_approval: self.approval,
-            alone: self.alone,
+            needs_approval: self.guards.approval,
+            alone: self.guards.alone,
             writes: source.writes,
         };
         let client = context.client()?;
-        let release = client.plan_release(&self.name, &request, &self.reason)?;
+        let dry_run = dry(self.dry_run);
+        let release = client.plan_release(&self.name, &request, &self.reason, dry_run)?;
         if self.schedule {
-            let release = client.schedule_release(&self.name, &self.reason)?;
-            return told(&mut context.out, &release, "it takes effect by itself");
+            let release = client.schedule_release(&self.name, &self.reason, DryRun::No)?;
+            return told(&mut context.out, &release, "it takes effect by itself", DryRun::No);
         }
-        let next = if self.approval {
+        let next = if self.guards.approval {
             "to be approved by somebody else: `asof release approve`"
         } else {
             "nothing is scheduled yet: `asof release schedule` is next"
         };
-        told(&mut context.out, &release, next)
+        told(&mut context.out, &release, next, dry_run)
     }
 }
 
@@ -258,13 +282,14 @@ impl Amend {
         }
         let request = ReleaseAmendRequest { at: self.at.map(Into::into), message, writes };
         let client: Client = context.client()?;
-        let release = client.amend_release(&self.name, &request, &self.reason)?;
+        let dry_run = dry(self.dry_run);
+        let release = client.amend_release(&self.name, &request, &self.reason, dry_run)?;
         let next = match (release.state, release.needs_approval) {
             (ReleaseStateName::Scheduled, _) => "amended",
             (_, true) => "amended: to be approved again, then scheduled",
             (_, false) => "amended: nothing is scheduled yet",
         };
-        told(&mut context.out, &release, next)
+        told(&mut context.out, &release, next, dry_run)
     }
 }
 
@@ -291,12 +316,21 @@ impl State {
     }
 }
 
-/// What became of a release, and what is next.
-fn told(out: &mut Output, release: &ReleaseBody, next: &str) -> Result<Exit, Failure> {
+/// What became of a release, or would become of it, and what is next.
+fn told(
+    out: &mut Output,
+    release: &ReleaseBody,
+    next: &str,
+    dry_run: DryRun,
+) -> Result<Exit, Failure> {
     if out.is_json() {
         out.json(release)?;
     } else {
-        out.line(&show::sentence(release))?;
+        let (before, next) = match dry_run {
+            DryRun::Yes => ("dry run: ", "nothing is done"),
+            DryRun::No => ("", next),
+        };
+        out.line(&format!("{before}{}", show::sentence(release)))?;
         out.flush()?;
         out.note(next);
     }
