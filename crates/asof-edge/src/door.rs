@@ -107,7 +107,8 @@ pub(crate) fn answer<E: Engine>(
         Door::Admin => Soon::later(async move { Ok(admin::handle(&own, request).await) }),
         Door::Peer => Soon::later(async move { Ok(admin::peer(&own, request).await) }),
         Door::Ingress | Door::Egress(_) | Door::Preview => {
-            let mut entry = Entry::begin(&shared.metrics, &shared.clock, door, &request);
+            let mut entry =
+                Entry::begin(&shared.metrics, &shared.clock, door, &request, shared.engine.spans());
             let again = match door {
                 Door::Ingress => shared.engine.again(&request, entry.began()),
                 _ => Again::New(None),
@@ -115,6 +116,7 @@ pub(crate) fn answer<E: Engine>(
             match again {
                 Again::Answered(service, answer) => {
                     entry.target(Target::Service(service));
+                    entry.repeats(|| Arc::clone(&shared.live().plan));
                     Soon::now(Ok(recorded(entry, answer, None)))
                 }
                 Again::New(asked) => {
@@ -133,11 +135,12 @@ async fn handle<E: Engine>(
     shared: &Shared<E>,
     door: &Door,
     peer: Peer,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     mut entry: Entry,
     asked: Option<Asked>,
 ) -> Response<Body> {
     let live = shared.live();
+    entry.carried(request.headers_mut());
     let refused = |problem: &Problem, outcome| Answer::problem(problem, outcome);
     let chunked = request.version() <= Version::HTTP_11
         && request.headers().contains_key(header::TRANSFER_ENCODING);
@@ -153,6 +156,8 @@ async fn handle<E: Engine>(
     let answer = match admit(&live.plan, door, peer, request) {
         Ok(call) => {
             entry.target(call.target.clone());
+            let (method, path) = (call.request.method(), call.request.uri().path());
+            entry.aimed(&live.plan, &call.target, method, path);
             shared.engine.call(Call { asked, ..call }).await
         }
         Err(problem) => {

@@ -13,6 +13,7 @@ use crate::caching::Asked;
 use crate::config::{Auth, Plan, ServiceName};
 use crate::headers;
 use crate::problem::Problem;
+use crate::spans::{self, Spans};
 use crate::target::Target;
 use crate::upstream::Forwarder;
 
@@ -161,6 +162,11 @@ pub trait Engine: Send + Sync + 'static {
         core::future::ready(None)
     }
 
+    /// What makes spans of requests, where somebody takes them.
+    fn spans(&self) -> Option<&Spans> {
+        None
+    }
+
     /// Adds its metrics.
     fn register(&self, registry: &mut Registry) {
         let _ = registry;
@@ -193,27 +199,9 @@ impl PassThrough {
             headers::strip_context(headers);
             headers.remove(header::HOST);
         }
-        if !headers.contains_key(&headers::TRACEPARENT) {
-            headers.insert(&headers::TRACEPARENT, traceparent(&*self.random));
-        }
+        spans::ensure(headers, &*self.random);
         headers::set_depth(headers, call.depth);
     }
-}
-
-/// A trace of its own, not sampled (W3C Trace Context).
-pub(crate) fn traceparent(random: &dyn Random) -> HeaderValue {
-    let mut ids = [0; 24];
-    random.fill(&mut ids);
-    let mut text = String::with_capacity(55);
-    text.push_str("00-");
-    for (nth, byte) in ids.iter().enumerate() {
-        use core::fmt::Write as _;
-        let separator = if nth == 16 { "-" } else { "" };
-        // Writing to a string does not fail.
-        let _ = write!(text, "{separator}{byte:02x}");
-    }
-    text.push_str("-00");
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// Says who asked (RFC 7239), in place of what the client claims.

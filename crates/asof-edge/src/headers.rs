@@ -13,6 +13,8 @@ pub static ASOF_VERSION: HeaderName = HeaderName::from_static("asof-version");
 pub static BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 /// W3C trace context.
 pub static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What others say of the trace.
+pub static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The member of the baggage that is ours.
 const BAGGAGE_MEMBER: &str = "asof";

@@ -21,6 +21,9 @@ pub(crate) const LIST_MAX: usize = 1024;
 /// Steps from a request to a state value: the first reads the request, the others look up.
 pub(crate) const STATE_STEPS_MAX: usize = 8;
 
+/// The share of requests that a collector of spans is told of, unless configured.
+pub(crate) const SAMPLE_DEFAULT: f64 = 0.01;
+
 /// Connections of clients at once, and as many of services.
 pub(crate) const CONNECTIONS: RangeInclusive<u64> = 1..=1_000_000;
 /// Requests from clients at once.

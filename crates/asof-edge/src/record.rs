@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use asof_env::{BootTime, Clock};
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::{Body, BodyError};
+use crate::config::Plan;
 use crate::config::ServiceName;
 use crate::door::Door;
 use crate::engine::Answer;
 use crate::metrics::Metrics;
+use crate::spans::{Spans, Watched, names};
 use crate::target::Target;
 
 /// What the line says.
@@ -32,6 +34,8 @@ pub(crate) struct Entry {
     outcome: &'static str,
     bytes: u64,
     whole: bool,
+    /// What it is to those who look at it, where it is a client's.
+    watched: Watched,
 }
 
 impl Entry {
@@ -40,6 +44,7 @@ impl Entry {
         clock: &Arc<dyn Clock>,
         door: &Door,
         request: &Request<B>,
+        spans: Option<&Spans>,
     ) -> Self {
         let listener = door.as_str();
         metrics.began(listener);
@@ -62,6 +67,33 @@ impl Entry {
             outcome: "cancelled",
             bytes: 0,
             whole: false,
+            watched: spans
+                .filter(|_| door.is_of_clients())
+                .map_or(Watched::Not, |spans| spans.root(request)),
+        }
+    }
+
+    /// Has a request carry the span that it is.
+    pub(crate) fn carried(&self, headers: &mut HeaderMap) {
+        match &self.watched {
+            Watched::Not => {}
+            Watched::Unsampled(context) => context.put(headers),
+            Watched::Sampled(draft) => draft.context().put(headers),
+        }
+    }
+
+    /// Says by which route a request is answered, to those who look at it.
+    pub(crate) fn aimed(&mut self, plan: &Plan, target: &Target, method: &Method, path: &str) {
+        if let Watched::Sampled(draft) = &mut self.watched {
+            draft.aimed(plan, target, method, path);
+        }
+    }
+
+    /// Says that it was answered as the same request was before.
+    pub(crate) fn repeats(&mut self, plan: impl FnOnce() -> Arc<Plan>) {
+        if let (Watched::Sampled(draft), Some(target)) = (&mut self.watched, &self.target) {
+            draft.note(names::REPEAT, true);
+            draft.aimed_again(&plan(), target);
         }
     }
 
@@ -80,6 +112,10 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let took = self.clock.boot().since(self.began);
         let listener = self.listener;
+        if let Watched::Sampled(draft) = &mut self.watched {
+            draft.note(names::LISTENER, listener);
+            draft.answered(self.status, self.outcome);
+        }
         let target = self.target.as_ref().map_or("", Target::as_str);
         self.metrics.answered(listener, target, self.status, self.outcome, took);
         tracing::info!(
@@ -108,6 +144,9 @@ pub(crate) fn recorded(
     entry.status = answer.response.status().as_u16();
     entry.outcome = answer.outcome.0;
     entry.whole = answer.response.body().is_end_stream();
+    if let Watched::Sampled(draft) = &mut entry.watched {
+        draft.told(answer.response.headers());
+    }
     if entry.whole {
         return answer.response;
     }

@@ -10,7 +10,9 @@ use http::{HeaderMap, Method, Request, Response};
 
 use super::auth::Identity;
 use super::context::{Carried, Token, carried};
+use super::execute::{passed, told};
 use super::ingress::{answer, bounded, bypass};
+use super::level::Level;
 use super::origin::Read;
 use super::peers::{Arrived, Visit};
 use super::{Inner, Run, canonical, hold, preview, reply};
@@ -19,6 +21,7 @@ use crate::config::{Plan, ServiceName, StoreName};
 use crate::engine::{Answer, Call, Outcome};
 use crate::headers;
 use crate::problem::{Problem, ProblemKind};
+use crate::spans::{Began, Draft, SpanContext, SpanKind, Spans, names};
 use crate::target::Target;
 
 /// The execution that a call belongs to.
@@ -26,7 +29,8 @@ struct Parent {
     recorded: Recorded,
     line: Option<Arc<Line>>,
     run: Run,
-    depth: u32,
+    /// Where in the tree the call is.
+    level: Level,
 }
 
 /// Where the execution is recorded, and the place of the call among its inputs.
@@ -47,13 +51,62 @@ enum Found {
 impl Inner {
     /// Answers a call of `from`.
     pub(crate) async fn egress(self: &Arc<Self>, from: ServiceName, call: Call) -> Answer {
-        let parent = match self.parent(&from, call.request.headers(), &call.plan).await {
+        let began = self.spans.as_ref().map(Spans::now);
+        let sent = SpanContext::of(call.request.headers());
+        let found = self.parent(&from, call.request.headers(), &call.plan).await;
+        // What the service says is nearer to the truth than what it was told, if it is of the tree.
+        let above = match &found {
+            Found::Parent(Parent { run, .. }) => {
+                let sent = sent.filter(|sent| sent.trace == run.span.trace).map(Arc::new);
+                Some(sent.unwrap_or_else(|| Arc::clone(&run.span)))
+            }
+            Found::Nobody | Found::Refused(_) => sent.map(Arc::new),
+        };
+        let mut draft = self.asked(&from, &call, above.as_deref(), began);
+        let span = above.map(|above| told(draft.as_ref(), &above));
+        let answer = self.called(found, span, call).await;
+        if let Some(draft) = &mut draft {
+            draft.answered(answer.response.status().as_u16(), answer.outcome.0);
+        }
+        answer
+    }
+
+    /// The span of a call of a service, if somebody records it.
+    fn asked(
+        &self,
+        from: &ServiceName,
+        call: &Call,
+        above: Option<&SpanContext>,
+        began: Option<Began>,
+    ) -> Option<Draft> {
+        let mut draft = self.spans.as_ref()?.below(above?, SpanKind::Server, began?)?;
+        draft.asked(&call.request);
+        draft.aimed(&call.plan, &call.target, call.request.method(), call.request.uri().path());
+        draft.note(names::LISTENER, "egress");
+        draft.note(names::FROM, from.as_str().to_owned());
+        Some(draft)
+    }
+
+    /// Answers a call, below `span`.
+    async fn called(
+        self: &Arc<Self>,
+        found: Found,
+        span: Option<Arc<SpanContext>>,
+        mut call: Call,
+    ) -> Answer {
+        let mut parent = match found {
             Found::Parent(parent) => parent,
-            Found::Nobody => return self.without(call, Bypass::NoContext).await,
+            Found::Nobody => {
+                if let Some(span) = span {
+                    span.put(call.request.headers_mut());
+                }
+                return self.without(call, Bypass::NoContext).await;
+            }
             Found::Refused(problem) => return Answer::problem(&problem, Outcome::REFUSED),
         };
-        if parent.depth >= call.plan.limits.call_depth {
-            let detail = format!("calls are nested more than {} deep", parent.depth);
+        parent.level.span = span;
+        if parent.level.depth >= call.plan.limits.call_depth {
+            let detail = format!("calls are nested more than {} deep", parent.level.depth);
             return Answer::problem(&Problem::new(ProblemKind::Loop, detail), Outcome::REFUSED);
         }
         let answer = match &call.target {
@@ -99,12 +152,13 @@ impl Inner {
                     if leaked && let Err(problem) = self.taint_everywhere(from, &[]).await {
                         return Found::Refused(problem);
                     }
-                    let run = Run { root, known: None, depth };
+                    let span = Arc::clone(root.span());
+                    let run = Run { root, known: None, depth, span };
                     Found::Parent(Parent {
                         recorded: Recorded::Abroad(visit),
                         line: None,
                         run,
-                        depth,
+                        level: Level::of(depth),
                     })
                 }
                 Arrived::Late => Found::Nobody,
@@ -122,9 +176,9 @@ impl Inner {
                 let Some(run) = self.running().get(&token.call).cloned() else {
                     return Found::Nobody;
                 };
-                let depth = run.depth + 1;
+                let level = Level::of(run.depth + 1);
                 let recorded = Recorded::Here { id: token.call, slot };
-                Found::Parent(Parent { recorded, line, run, depth })
+                Found::Parent(Parent { recorded, line, run, level })
             }
             Arrival::Late(stored) => {
                 self.late(from.as_str(), stored.as_deref());
@@ -224,7 +278,8 @@ impl Inner {
         let (state, _) = self.states(root, known).await?;
         let (method, uri, headers) = (&parts.method, &parts.uri, &parts.headers);
         let call = canonical::call(known, method, uri, headers, state, release.text, body);
-        let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
+        let (line, level) = (parent.line.clone(), parent.level.clone());
+        let served = self.serve(root, Arc::clone(&call), line, level).await;
         let observed = Observed { key: call.key(), call, fact: served.fact.clone() };
         self.settle(&place, observed);
         let outcome = served.outcome.as_str();
@@ -246,7 +301,7 @@ impl Inner {
         headers::strip_context(request.headers_mut());
         request.headers_mut().remove(http::header::HOST);
         let root = &parent.run.root;
-        let mut response = self.pass(root, name, request, why, parent.depth).await?;
+        let mut response = self.pass(root, name, request, why, &parent.level).await?;
         headers::strip_context(response.headers_mut());
         self.metrics.count(name.as_str(), bypass.as_str());
         Ok(answer(response, bypass.as_str()))
@@ -275,7 +330,8 @@ impl Inner {
             return self.store_pass(parent, name, request).await;
         }
         let call = canonical::read(name.as_str(), uri.path(), query);
-        let served = self.serve(root, Arc::clone(&call), parent.line.clone(), parent.depth).await;
+        let (line, level) = (parent.line.clone(), parent.level.clone());
+        let served = self.serve(root, Arc::clone(&call), line, level).await;
         let observed = Observed { key: call.key(), call, fact: served.fact.clone() };
         self.settle(&parent.recorded, observed);
         let outcome = served.outcome.as_str();
@@ -307,9 +363,15 @@ impl Inner {
         let headers = request.headers_mut();
         headers::strip_context(headers);
         headers.remove(http::header::HOST);
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let draft = self.asks(parent.level.above(root), &method, &path, name.as_str());
+        if let Some(draft) = &draft {
+            draft.context().put(request.headers_mut());
+        }
         let target = Target::Store(name.clone());
-        let mut response =
-            self.forwarder.forward(&target, request).await.map_err(|error| error.problem())?;
+        let answered = self.forwarder.forward(&target, request).await;
+        let answered = answered.map_err(|error| error.problem());
+        let mut response = passed(draft, answered, why.as_str())?;
         if let Some(token) = response.headers().get(&wire::ASOF_TOKEN) {
             let token = token.to_str().ok().and_then(|text| text.parse().ok());
             if let Some(token) = token {

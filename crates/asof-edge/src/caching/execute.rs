@@ -12,6 +12,7 @@ use http_body_util::BodyExt;
 
 use super::clock;
 use super::context::Token;
+use super::level::Level;
 use super::root::Root;
 use super::routes::Known;
 use super::serve::{Reply, Served};
@@ -20,6 +21,7 @@ use crate::body::Body;
 use crate::config::{ServiceName, TimeInput};
 use crate::headers;
 use crate::problem::{Problem, ProblemKind};
+use crate::spans::{Draft, SpanContext, SpanKind, names};
 use crate::target::Target;
 use crate::upstream::EndsWithConnection;
 
@@ -53,26 +55,44 @@ impl Inner {
         call: &Arc<Call>,
         known: &Arc<Known>,
         execute: Execute,
-        depth: u32,
+        level: &Level,
         taint: Option<Unstorable>,
     ) -> Served {
         let (text, bucket) = match clock::shown(&known.route.time, root.at, call) {
             Ok(shown) => shown,
             Err(problem) => return Served::problem(problem, Unstorable::NoValidity),
         };
-        let run = Run { root: Arc::clone(root), known: Some(Arc::clone(known)), depth };
+        let mut draft = self.asks(level.above(root), &call.method, &call.path, &call.service);
+        if let Some(draft) = &mut draft {
+            draft.by(known.route.path.as_str());
+            if !call.release.is_empty() {
+                draft.note(names::RELEASE, call.release.to_string());
+            }
+        }
+        let span = told(draft.as_ref(), level.above(root));
+        let depth = level.depth;
+        let run = Run {
+            root: Arc::clone(root),
+            known: Some(Arc::clone(known)),
+            depth,
+            span: Arc::clone(&span),
+        };
         let steady = self.peers.steady(self.clock.boot());
         let begun = self.begin(run, call, bucket, execute);
         let (token, guard) = match begun {
             Ok(begun) => begun,
-            Err(problem) => return Served::problem(problem, Unstorable::Truncated),
+            Err(problem) => {
+                return Served::problem(problem, Unstorable::Truncated).ends(draft);
+            }
         };
         if let Some(why) = taint {
             self.cache.taint(token.call, why);
         }
-        let request = match request(root, call, known, text, token, depth) {
+        let request = match request(&span, call, known, text, token, depth) {
             Ok(request) => request,
-            Err(problem) => return Served::problem(problem, Unstorable::Truncated),
+            Err(problem) => {
+                return Served::problem(problem, Unstorable::Truncated).ends(draft);
+            }
         };
         let target = Target::Service(known.route.service.clone());
         let limit = root.plan.limits.body_bytes;
@@ -113,7 +133,7 @@ impl Inner {
         if !root.is_preview() {
             known.trust.executed(served.fact.as_ref().map(|_| ()).map_err(|why| *why));
         }
-        served
+        served.ends(draft)
     }
 
     /// Begins an execution, and names it.
@@ -136,6 +156,21 @@ impl Inner {
         Ok((Token { edge: self.peers.id, context, call: id, nonce }, guard))
     }
 
+    /// The span of asking a service or a store, if somebody records it.
+    pub(crate) fn asks(
+        &self,
+        above: &SpanContext,
+        method: &Method,
+        path: &str,
+        target: &str,
+    ) -> Option<Draft> {
+        let spans = self.spans.as_ref()?;
+        let mut draft = spans.below(above, SpanKind::Client, spans.now())?;
+        draft.asks(method, path);
+        draft.note(names::TARGET, target.to_owned());
+        Some(draft)
+    }
+
     /// Hands a request on as it is, under the context of `root`, and keeps nothing of it. What it
     /// calls on the way is still answered at the same moment.
     pub(crate) async fn pass(
@@ -144,25 +179,49 @@ impl Inner {
         service: &ServiceName,
         mut request: Request<Body>,
         why: Unstorable,
-        depth: u32,
+        level: &Level,
     ) -> Result<Response<Body>, Problem> {
         let release = self.release(root, service).await?.text;
         let call = Arc::new(nameless(service, request.method(), request.uri()));
         let execute = Execute { prior: None, line: None, since: self.cache.since() };
-        let run = Run { root: Arc::clone(root), known: None, depth };
+        let (method, path) = (request.method(), request.uri().path());
+        let draft = self.asks(level.above(root), method, path, service.as_str());
+        let (span, depth) = (told(draft.as_ref(), level.above(root)), level.depth);
+        let run = Run { root: Arc::clone(root), known: None, depth, span: Arc::clone(&span) };
         let (token, guard) = self.begin(run, &call, None, execute)?;
         self.cache.taint(token.call, why);
         let headers = request.headers_mut();
         token.put(headers);
-        headers.insert(&headers::TRACEPARENT, root.traceparent());
+        span.put(headers);
         headers::set_depth(headers, depth);
         let target = Target::Service(service.clone());
         let answered = self.forwarder.forward_release(&target, &release, request).await;
-        let response = answered.map_err(|error| error.problem())?;
+        let answered = answered.map_err(|error| error.problem());
+        let response = passed(draft, answered, why.as_str())?;
         // Nothing of it is kept anyway; but an alarm is raised.
         let _ = self.is_of_release(root, service, &release, response.headers());
         Ok(response.map(|body| guard.around(body)))
     }
+}
+
+/// The answer to what is handed on as it is; a span has ended with it.
+pub(crate) fn passed(
+    draft: Option<Draft>,
+    answered: Result<Response<Body>, Problem>,
+    why: &'static str,
+) -> Result<Response<Body>, Problem> {
+    if let Some(mut draft) = draft {
+        match &answered {
+            Ok(response) => draft.answered(response.status().as_u16(), why),
+            Err(problem) => draft.unanswered(problem, why),
+        }
+    }
+    answered
+}
+
+/// The span that somebody is asked in: its own, or the one above where that is not recorded.
+pub(crate) fn told(draft: Option<&Draft>, above: &Arc<SpanContext>) -> Arc<SpanContext> {
+    draft.map_or_else(|| Arc::clone(above), |draft| Arc::new(draft.context().clone()))
 }
 
 /// A call that is only named, never looked up.
@@ -182,7 +241,7 @@ fn nameless(service: &ServiceName, method: &Method, uri: &Uri) -> Call {
 
 /// Exactly the canonical call, and the context: what the service cannot see cannot matter.
 fn request(
-    root: &Root,
+    span: &SpanContext,
     call: &Call,
     known: &Known,
     time: Option<String>,
@@ -216,7 +275,7 @@ fn request(
         into.insert(if exact { &asof_api::headers::AS_OF } else { &ASOF_TIME }, value);
     }
     token.put(into);
-    into.insert(&headers::TRACEPARENT, root.traceparent());
+    span.put(into);
     headers::set_depth(into, depth);
     Ok(request)
 }

@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::Inner;
+use crate::spans::Spans;
 
 /// Looks at an engine for as long as there is one.
 #[derive(Debug)]
@@ -40,13 +41,17 @@ impl Collector for Gauges {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
         }
+        let lost = inner.spans.as_ref().map(Spans::lost);
         let figures = inner.cache.figures();
         let evicted = "Calls dropped for want of memory";
         let inside = "Calls dropped for want of memory though a rollback may ask for them";
         for (name, help, value) in [
             ("edge_cache_evicted", evicted, figures.evicted),
             ("edge_cache_evicted_inside_window", inside, figures.evicted_inside_window),
-        ] {
+        ]
+        .into_iter()
+        .chain(lost.map(|lost| ("edge_spans_lost", "Spans that no collector was told of", lost)))
+        {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(
                 name,

@@ -13,6 +13,8 @@ use http_body_util::{BodyExt, Limited};
 
 use super::again::{Asked, Hit};
 use super::auth::{self, Identity};
+use super::execute::passed;
+use super::level::Level;
 use super::moment::{Choice, Sight};
 use super::named::{self, Named};
 use super::releases::Release;
@@ -27,6 +29,7 @@ use crate::engine::{self, Answer, Call, Origin};
 use crate::headers;
 use crate::limits;
 use crate::problem::{Problem, ProblemKind};
+use crate::spans::SpanContext;
 
 impl Inner {
     /// Answers a request of a client.
@@ -190,7 +193,7 @@ impl Inner {
             };
             validities.push(release.validity);
             let call = asked.call(state, release.text);
-            self.serve(&tree, Arc::clone(&call), None, asked.depth).then(move |served| {
+            self.serve(&tree, Arc::clone(&call), None, Level::of(asked.depth)).then(move |served| {
                 // What the client is told holds only while its settings and the release are what
                 // they are.
                 let validity = validities.into_iter().fold(
@@ -253,7 +256,8 @@ impl Inner {
     ) -> Answer {
         let depth = call.depth;
         let request = prepared(call);
-        let passed = self.pass(root, name, request, Unstorable::NoValidity, depth).await;
+        let passed =
+            self.pass(root, name, request, Unstorable::NoValidity, &Level::of(depth)).await;
         let mut response = match passed {
             Ok(response) => response,
             Err(problem) => return Answer::problem(&problem, engine::Outcome::UPSTREAM_FAILED),
@@ -273,15 +277,26 @@ impl Inner {
         let mut request = if client { prepared(call) } else { call.request };
         headers::strip_context(request.headers_mut());
         headers::set_depth(request.headers_mut(), depth);
+        let above = SpanContext::of(request.headers());
+        if above.is_none() {
+            request.headers_mut().remove(&headers::TRACESTATE);
+        }
+        let draft = above.and_then(|above| {
+            self.asks(&above, request.method(), request.uri().path(), target.as_str())
+        });
+        if let Some(draft) = &draft {
+            draft.context().put(request.headers_mut());
+        }
         // No moment says which release is in force: the last one known of takes its place.
         let release = self.versions.last(target.as_str());
-        match self.forwarder.forward_release(&target, &release, request).await {
+        let answered = self.forwarder.forward_release(&target, &release, request).await;
+        match passed(draft, answered.map_err(|error| error.problem()), why.as_str()) {
             Ok(mut response) => {
                 headers::strip_outward(response.headers_mut());
                 self.metrics.count(target.as_str(), why.as_str());
                 Answer { response, outcome: engine::Outcome(why.as_str()) }
             }
-            Err(error) => Answer::problem(&error.problem(), engine::Outcome::UPSTREAM_FAILED),
+            Err(problem) => Answer::problem(&problem, engine::Outcome::UPSTREAM_FAILED),
         }
     }
 }

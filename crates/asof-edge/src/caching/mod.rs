@@ -11,7 +11,6 @@ mod canonical;
 mod change;
 mod clock;
 mod context;
-mod draw;
 mod egress;
 mod execute;
 mod explain;
@@ -20,6 +19,7 @@ mod gauges;
 pub mod hearing;
 mod hold;
 mod ingress;
+mod level;
 mod memo;
 mod moment;
 mod named;
@@ -58,7 +58,6 @@ use tokio::task::AbortHandle;
 pub use self::again::Asked;
 use self::again::Repeats;
 use self::auth::Gate;
-use self::draw::Draw;
 use self::figures::Figures;
 use self::gauges::Gauges;
 use self::peers::Peers;
@@ -69,8 +68,10 @@ use self::stores::Stores;
 use self::warm::WarmUp;
 use crate::body::{Body, BodyError};
 use crate::config::{Plan, ServiceName, StoreName};
+use crate::draw::Draw;
 use crate::engine::{Again, Answer, Call, Engine, Origin};
 use crate::limits;
+use crate::spans::{SpanContext, SpanSink, Spans};
 use crate::target::Target;
 use crate::upstream::Forwarder;
 
@@ -106,6 +107,8 @@ pub(crate) struct Inner {
     metrics: Figures,
     /// What operators asked about, and whether stores are told.
     told: tell::Told,
+    /// Where somebody takes them.
+    spans: Option<Spans>,
 }
 
 /// What an execution under way belongs to.
@@ -117,6 +120,8 @@ struct Run {
     known: Option<Arc<Known>>,
     /// How deep in the tree it is.
     depth: u32,
+    /// The span that its service was told of.
+    span: Arc<SpanContext>,
 }
 
 impl Run {
@@ -136,6 +141,18 @@ impl Caching {
         clock: Arc<dyn Clock>,
         memory: u64,
     ) -> Self {
+        Self::watched(forwarder, random, clock, memory, None)
+    }
+
+    /// As [`new`](Self::new); the spans of the configured share of requests are handed to `sink`.
+    pub fn watched(
+        forwarder: Forwarder,
+        random: Arc<dyn Random>,
+        clock: Arc<dyn Clock>,
+        memory: u64,
+        sink: Option<Arc<dyn SpanSink>>,
+    ) -> Self {
+        let spans = sink.map(|sink| Spans::new(sink, Arc::clone(&clock), &*random));
         let settings = Settings { bytes_max: memory, ..Settings::default() };
         let [a, b, c, d, ..] = random.number().to_le_bytes();
         let cache = Arc::new(Cache::new(settings));
@@ -160,6 +177,7 @@ impl Caching {
             repeats: Arc::default(),
             metrics: Figures::default(),
             told: tell::Told::default(),
+            spans,
         }))
     }
 }
@@ -217,6 +235,9 @@ impl Engine for Caching {
             inner.cache.drop_where(|_| true);
             inner.peers.disown(&inner.cache);
         }
+        if let Some(spans) = &inner.spans {
+            spans.sample(plan.traces.as_ref().map_or(0.0, |traces| traces.sample));
+        }
         inner.meet(plan);
         inner.stores.follow(plan, &inner.cache, &inner.repeats, &inner.clock);
         let before = inner.plan.swap(Arc::new(Some(Arc::clone(plan))));
@@ -247,6 +268,10 @@ impl Engine for Caching {
 
     async fn admin(&self, request: Request<Body>) -> Option<Response<Body>> {
         self.0.admin(request.method(), request.uri()).await
+    }
+
+    fn spans(&self) -> Option<&Spans> {
+        self.0.spans.as_ref()
     }
 
     fn register(&self, registry: &mut Registry) {

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::Inner;
 use super::execute::{Answered, clean, gather};
+use super::level::Level;
 use super::preview;
 use super::root::Root;
 use super::serve::{Reply, Served};
@@ -26,6 +27,7 @@ use super::stores::Followed;
 use crate::body::Body;
 use crate::config::StoreName;
 use crate::problem::{Problem, ProblemKind};
+use crate::spans::{Draft, names};
 use crate::target::Target;
 use crate::upstream::EndsWithConnection;
 
@@ -86,6 +88,14 @@ impl Read {
         Some(Self { space, what: What::Range(KeyRange { from: from.into(), to }) })
     }
 
+    /// What all reads of its kind have in common.
+    fn template(&self) -> &'static str {
+        match self.what {
+            What::Key(_) => "/v1/spaces/{space}/keys/{key}",
+            What::Range(_) => "/v1/spaces/{space}/keys",
+        }
+    }
+
     fn reach(&self) -> Reach {
         match &self.what {
             What::Key(key) => Reach::Key(Fingerprint::of(key)),
@@ -122,6 +132,18 @@ impl Inner {
         root: &Arc<Root>,
         call: &Arc<Call>,
         execute: Execute,
+        level: &Level,
+    ) -> Served {
+        let mut draft = self.asks(level.above(root), &call.method, &call.path, &call.service);
+        self.read(root, call, execute, draft.as_mut()).await.ends(draft)
+    }
+
+    async fn read(
+        self: &Arc<Self>,
+        root: &Arc<Root>,
+        call: &Arc<Call>,
+        execute: Execute,
+        mut draft: Option<&mut Draft>,
     ) -> Served {
         let Some(name) = root.plan.stores.get_key_value(&*call.service).map(|(name, _)| name)
         else {
@@ -138,10 +160,14 @@ impl Inner {
         let prior = execute.prior.as_ref().filter(|prior| prior.status() == StatusCode::OK);
         let prior = prior.filter(|_| matches!(read.what, What::Key(_)));
         let etag = prior.and_then(|prior| header_of(prior, &header::ETAG));
-        let request = match request(root, call, &store, etag) {
+        let mut request = match request(root, call, &store, etag) {
             Ok(request) => request,
             Err(problem) => return Served::problem(problem, Unstorable::Truncated),
         };
+        if let Some(draft) = &mut draft {
+            draft.by(read.template());
+            draft.context().put(request.headers_mut());
+        }
         self.metrics.reads.inc();
         let target = Target::Store(name.clone());
         let answered = match self.forwarder.forward(&target, request).await {
@@ -167,6 +193,9 @@ impl Inner {
         let content = match (parts.status, prior) {
             (StatusCode::NOT_MODIFIED, Some(prior)) => {
                 self.metrics.unchanged.inc();
+                if let Some(draft) = &mut draft {
+                    draft.note(names::UNCHANGED, true);
+                }
                 Arc::clone(prior)
             }
             (StatusCode::OK, _) => found(&parts.headers, body, &read),

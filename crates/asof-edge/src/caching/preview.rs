@@ -13,6 +13,7 @@ use asof_time::Timestamp;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use super::Inner;
+use super::level::Level;
 use super::report::parameter;
 use super::root::Root;
 use super::serve::Served;
@@ -112,14 +113,14 @@ impl Inner {
         root: &Arc<Root>,
         call: &Arc<Call>,
         above: Option<Arc<Line>>,
-        depth: u32,
+        level: &Level,
     ) -> Served {
         let execute = Execute { prior: None, line: above, since: self.cache.since() };
         let served = if root.plan.stores.contains_key(&*call.service) {
-            self.ask(root, call, execute).await
+            self.ask(root, call, execute, level).await
         } else if let Some(known) = root.routes.find(&call.service, &call.method, &call.path) {
             let why = Some(Unstorable::NoValidity);
-            self.execute(root, call, known, execute, depth, why).await
+            self.execute(root, call, known, execute, level, why).await
         } else {
             let problem = Problem::new(ProblemKind::NoSuchRoute, "the route has changed");
             Served::problem(problem, Unstorable::NoValidity)

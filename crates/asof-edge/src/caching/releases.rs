@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderName, Request, StatusCode};
 use tokio::task::AbortHandle;
 
 use super::figures::ServiceLabel;
+use super::level::Level;
 use super::moment::Choice;
 use super::root::{Root, encoded};
 use super::serve::Served;
@@ -173,7 +174,7 @@ impl Inner {
         }
         let path = format!("/v1/spaces/{}/keys/{}", encoded(&releases.space), encoded(key));
         let read = canonical::release(releases.store.as_str(), &path, chosen_by);
-        let served = self.serve(root, Arc::clone(&read), None, 0).await;
+        let served = self.serve(root, Arc::clone(&read), None, Level::ROOT).await;
         self.kept.note(releases, &served);
         let unreadable = |why: &str| {
             tracing::error!(%service, key, why, "the release of a service cannot be read");

@@ -12,12 +12,14 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::auth::Identity;
+use super::level::Level;
 use super::moment::{Choice, Instead, Sight, declared};
 use super::routes::{Known, Routes};
 use super::{Inner, canonical};
 use crate::config::{Plan, State, StateName, StateSource, StoreName};
 use crate::limits;
 use crate::problem::{Problem, ProblemKind};
+use crate::spans::{self, SpanContext};
 
 /// What one request tree is a function of.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub(crate) struct Root {
     pub(crate) routes: Arc<Routes>,
     random: Arc<dyn Random>,
     context: OnceLock<u64>,
-    traceparent: OnceLock<HeaderValue>,
+    span: OnceLock<Arc<SpanContext>>,
     /// The timelines that the moment was taken from.
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     /// For how long the moment has been frozen, where a store is lost.
@@ -55,7 +57,7 @@ pub(crate) struct Abroad {
     pub(crate) routes: Arc<Routes>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) context: u64,
-    pub(crate) traceparent: Option<HeaderValue>,
+    pub(crate) span: Option<SpanContext>,
     pub(crate) epochs: BTreeMap<StoreName, Epoch>,
     pub(crate) declared: Arc<[StoreName]>,
     pub(crate) sources: BTreeMap<StateName, Option<String>>,
@@ -77,6 +79,10 @@ pub(crate) enum Gathered {
     Refused(Problem),
 }
 
+fn come(span: Option<SpanContext>) -> OnceLock<Arc<SpanContext>> {
+    span.map_or_else(OnceLock::new, |span| OnceLock::from(Arc::new(span)))
+}
+
 impl Root {
     /// The root of a tree that another edge records. State values are found here as they are there:
     /// both look them up at one moment.
@@ -88,7 +94,7 @@ impl Root {
             routes,
             random,
             context: OnceLock::from(context),
-            traceparent: tree.traceparent.map_or_else(OnceLock::new, OnceLock::from),
+            span: come(tree.span),
             epochs,
             frozen: None,
             choice: tree.choice,
@@ -123,9 +129,9 @@ impl Root {
         *self.context.get_or_init(|| self.random.number())
     }
 
-    /// The trace that the request belongs to: the client's, or one of its own.
-    pub(crate) fn traceparent(&self) -> HeaderValue {
-        self.traceparent.get_or_init(|| crate::engine::traceparent(&*self.random)).clone()
+    /// The span that the request is, or what it came with. Made as late as the context.
+    pub(crate) fn span(&self) -> &Arc<SpanContext> {
+        self.span.get_or_init(|| Arc::new(spans::unwatched(&*self.random)))
     }
 
     /// Remembers the newest write, to be handed to whoever made it.
@@ -157,8 +163,7 @@ impl Inner {
             (name.clone(), state.from.as_ref().and_then(|from| source(from, headers, uri, who)))
         });
         let sources = sources.collect();
-        let traceparent = headers.get(&crate::headers::TRACEPARENT).cloned();
-        let traceparent = traceparent.map_or_else(OnceLock::new, OnceLock::from);
+        let span = come(SpanContext::of(headers));
         let (declared, resolved) = (declared(plan, known), Arc::clone(plan));
         self.seek(plan, known, headers, sight).then(move |moment| {
             let moment = match moment {
@@ -172,7 +177,7 @@ impl Inner {
                 routes: self.routes.load_full(),
                 random: Arc::clone(&self.random),
                 context: OnceLock::new(),
-                traceparent,
+                span,
                 epochs: moment.epochs,
                 frozen: moment.frozen,
                 choice: moment.choice,
@@ -242,7 +247,7 @@ impl Inner {
             let (Some(key), Some(store)) = (value.take(), &state.store) else { break };
             let path = format!("/v1/spaces/{}/keys/{}", lookup.space, encoded(&key));
             let read = canonical::read(store.as_str(), &path, "");
-            let served = self.serve(root, read, None, 0).await;
+            let served = self.serve(root, read, None, Level::ROOT).await;
             let fact = served.fact.as_ref().ok();
             validity = validity.and_then(|known| known.intersect(fact?.validity));
             // Only what is known to be absent is the default: nobody is shown that of an outage.

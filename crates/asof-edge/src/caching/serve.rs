@@ -7,12 +7,14 @@ use asof_listen::Soon;
 use http::Response;
 
 use super::Inner;
+use super::level::Level;
 use super::root::Root;
 use super::routes::Known;
 use super::trust::Treatment;
 use super::warm::{Full, Place};
 use crate::body::Body;
 use crate::problem::{Problem, ProblemKind};
+use crate::spans::Draft;
 
 /// What came of a call.
 #[derive(Debug)]
@@ -51,6 +53,24 @@ impl Served {
         Self { reply, fact: Err(why), outcome }
     }
 
+    /// Says of a span what came of it.
+    pub(crate) fn tell(&self, draft: &mut Draft) {
+        let outcome = self.outcome.as_str();
+        match &self.reply {
+            Reply::Content(content) => draft.answered(content.status().as_u16(), outcome),
+            Reply::Streamed(response) => draft.answered(response.status().as_u16(), outcome),
+            Reply::Problem(problem) => draft.unanswered(problem, outcome),
+        }
+    }
+
+    /// As it is; a span has ended with it.
+    pub(crate) fn ends(self, draft: Option<Draft>) -> Self {
+        if let Some(mut draft) = draft {
+            self.tell(&mut draft);
+        }
+        self
+    }
+
     fn of(fact: Fact, outcome: Outcome) -> Self {
         Self { reply: Reply::Content(Arc::clone(&fact.content)), fact: Ok(fact), outcome }
     }
@@ -63,19 +83,19 @@ impl Inner {
         root: &Arc<Root>,
         call: Arc<Call>,
         above: Option<Arc<Line>>,
-        depth: u32,
+        level: Level,
     ) -> Soon<'s, Served> {
-        if depth >= root.plan.limits.call_depth {
-            let detail = format!("calls are nested more than {depth} deep");
+        if level.depth >= root.plan.limits.call_depth {
+            let detail = format!("calls are nested more than {} deep", level.depth);
             let problem = Problem::new(ProblemKind::Loop, detail);
             return Soon::now(Served::problem(problem, Unstorable::Status));
         }
         if root.is_preview() {
             let root = Arc::clone(root);
-            return Soon::later(async move { self.preview(&root, &call, above, depth).await });
+            return Soon::later(async move { self.preview(&root, &call, above, &level).await });
         }
         if root.plan.stores.contains_key(&*call.service) {
-            return self.look(root, call, above, depth, None);
+            return self.look(root, call, above, level, None);
         }
         let known = root.routes.find(&call.service, &call.method, &call.path);
         // Made under another configuration: nobody can ask it again as it was.
@@ -84,11 +104,11 @@ impl Inner {
             return Soon::now(Served::problem(problem, Unstorable::NoValidity));
         };
         match known.trust.treatment(&known.route) {
-            Treatment::Serve => self.look(root, call, above, depth, Some(known)),
+            Treatment::Serve => self.look(root, call, above, level, Some(known)),
             Treatment::Observe(why) => {
                 let (root, known) = (Arc::clone(root), Arc::clone(known));
                 Soon::later(
-                    async move { self.observe(&root, call, above, depth, &known, why).await },
+                    async move { self.observe(&root, call, above, &level, &known, why).await },
                 )
             }
             Treatment::Pass(why) => {
@@ -96,7 +116,7 @@ impl Inner {
                 Soon::later(async move {
                     let execute = Execute { prior: None, line: above, since: self.cache.since() };
                     let taint = Some(Unstorable::NoValidity);
-                    let served = self.execute(&root, &call, &known, execute, depth, taint).await;
+                    let served = self.execute(&root, &call, &known, execute, &level, taint).await;
                     Served { outcome: Outcome::Bypass(why), ..served }
                 })
             }
@@ -108,18 +128,18 @@ impl Inner {
         root: &Arc<Root>,
         call: Arc<Call>,
         above: Option<Arc<Line>>,
-        depth: u32,
+        level: Level,
         known: Option<&Arc<Known>>,
     ) -> Soon<'s, Served> {
         let mut serve = Serve::new(Arc::clone(&call), root.at, above);
         match serve.begin(&self.cache) {
             Action::Answer(fact, outcome) => {
-                Soon::now(self.found(root, &call, known, depth, fact, outcome))
+                Soon::now(self.found(root, &call, known, level.depth, fact, outcome))
             }
             action => {
                 let (root, known) = (Arc::clone(root), known.cloned());
                 Soon::later(async move {
-                    self.go_on(&root, call, serve, action, depth, known.as_ref()).await
+                    self.go_on(&root, call, serve, action, &level, known.as_ref()).await
                 })
             }
         }
@@ -149,14 +169,14 @@ impl Inner {
         call: Arc<Call>,
         mut serve: Serve,
         first: Action,
-        depth: u32,
+        level: &Level,
         known: Option<&Arc<Known>>,
     ) -> Served {
         let mut action = first;
         loop {
             action = match action {
                 Action::Answer(fact, outcome) => {
-                    return self.found(root, &call, known, depth, fact, outcome);
+                    return self.found(root, &call, known, level.depth, fact, outcome);
                 }
                 Action::Wait(ticket) => {
                     // A leader's service may dribble for long: nobody waits for that.
@@ -165,17 +185,17 @@ impl Inner {
                 }
                 Action::Settle(nested) => {
                     let line = serve.line();
-                    let served = self.serve(root, nested, line, depth + 1).await;
+                    let served = self.serve(root, nested, line, level.deeper()).await;
                     serve.settled(&self.cache, served.fact)
                 }
                 Action::Execute(execute) => {
-                    let Ok(_place) = self.place(root, known, depth).await else {
+                    let Ok(_place) = self.place(root, known, level.depth).await else {
                         serve.executed(Err(Unstorable::Truncated));
                         return Served::problem(still_warming_up(), Unstorable::Truncated);
                     };
                     let served = match known {
-                        Some(known) => self.execute(root, &call, known, execute, depth, None).await,
-                        None => self.ask(root, &call, execute).await,
+                        Some(known) => self.execute(root, &call, known, execute, level, None).await,
+                        None => self.ask(root, &call, execute, level).await,
                     };
                     serve.executed(served.fact.as_ref().map_err(|why| *why));
                     return served;
@@ -204,13 +224,13 @@ impl Inner {
         root: &Arc<Root>,
         call: Arc<Call>,
         above: Option<Arc<Line>>,
-        depth: u32,
+        level: &Level,
         known: &Arc<Known>,
         why: Bypass,
     ) -> Served {
         let held = self.held(&call, root);
         let execute = Execute { prior: None, line: above, since: self.cache.since() };
-        let served = self.execute(root, &call, known, execute, depth, None).await;
+        let served = self.execute(root, &call, known, execute, level, None).await;
         self.compare(known, held.as_ref(), &served);
         Served { outcome: Outcome::Bypass(why), ..served }
     }
@@ -249,10 +269,12 @@ impl Inner {
         self.metrics.shadows.inc();
         let (inner, root) = (Arc::clone(self), Arc::clone(root));
         let (call, known) = (Arc::clone(call), Arc::clone(known));
+        // Nobody asked for it, and who asked is long answered: it is in nobody's trace.
+        let level = Level { depth, span: Some(Arc::new(root.span().unsampled())) };
         tokio::spawn(async move {
             let held = inner.held(&call, &root);
             let execute = Execute { prior: None, line: None, since: inner.cache.since() };
-            let served = inner.execute(&root, &call, &known, execute, depth, None).await;
+            let served = inner.execute(&root, &call, &known, execute, &level, None).await;
             inner.compare(&known, held.as_ref(), &served);
             drop(place);
         });

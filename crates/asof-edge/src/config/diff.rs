@@ -65,8 +65,10 @@ impl Plan {
 
 fn difference(setting: String, before: Option<String>, after: Option<String>) -> Difference {
     // Certificate and key may be others, but TLS cannot begin or end on an open listener.
-    let tls = setting.starts_with("tls.") && (before.is_none() || after.is_none());
-    let restart = tls || needs_restart(&setting);
+    // Likewise whoever tells a collector is there from the start, or never.
+    let begins = before.is_none() || after.is_none();
+    let whole = ["tls.", "traces."].iter().any(|section| setting.starts_with(section));
+    let restart = whole && begins || needs_restart(&setting);
     let effect = if restart { Effect::Restart } else { Effect::Reload };
     Difference { setting, before, after, effect }
 }
@@ -76,6 +78,7 @@ fn difference(setting: String, before: Option<String>, after: Option<String>) ->
 fn needs_restart(setting: &str) -> bool {
     let whole = ["listen", "admin", "preview_listen", "peer_listen", "tls_terminated_elsewhere"];
     whole.contains(&setting)
+        || setting == "traces.endpoint"
         || setting == "limits.connections"
         || setting == "limits.header_bytes"
         || setting == "limits.memory"

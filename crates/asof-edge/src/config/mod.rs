@@ -31,7 +31,7 @@ pub use pattern::PathPattern;
 pub use peer::Peer;
 pub use plan::{
     AsOf, Bucket, Health, Limits, Lookup, Mode, OnLoss, Plan, Route, Rule, Service, State,
-    StateSource, Store, TimeInput, Tls, Zone,
+    StateSource, Store, TimeInput, Tls, Traces, Zone,
 };
 pub use release::{Canary, Releases, Version};
 pub use url::BaseUrl;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use asof_client::Trust;
-use http::{HeaderName, Method};
+use http::{HeaderName, Method, Uri};
 
 use super::auth::Auth;
 use super::names::{PeerName, ServiceName, StateName, StoreName};
@@ -57,6 +57,17 @@ pub struct Plan {
     pub session_cookie: Option<String>,
     /// The name under which the edge tells its stores how it stands, if it does.
     pub report_as: Option<PeerName>,
+    /// Which requests are told to a collector of spans, if any are.
+    pub traces: Option<Traces>,
+}
+
+/// Which requests are told to a collector of spans.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Traces {
+    /// Where it takes them; as the environment says where `None`.
+    pub endpoint: Option<Uri>,
+    /// The share of the requests that nobody decided about before.
+    pub sample: f64,
 }
 
 /// PEM files.

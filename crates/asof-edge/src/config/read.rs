@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use http::Uri;
+
 use super::auth::{self, Auth};
 use super::mistakes::{Place, Sheet};
 use super::names::ServiceName;
-use super::plan::{Health, Limits, OnLoss, Plan, Rule, Service, Store, Tls};
+use super::plan::{Health, Limits, OnLoss, Plan, Rule, Service, Store, Tls, Traces};
 use super::read_route::{route, state};
 use super::url::BaseUrl;
 use super::walk::{Placed, Section};
@@ -84,6 +86,7 @@ impl Reader<'_> {
             peers: peer::peers(self, &mut root),
             report_as: root.parsed("report_as", str::parse::<super::names::PeerName>).map(value),
             session_cookie: root.section("session").and_then(auth::session),
+            traces: root.section("traces").map(traces),
         };
         root.finish();
         plan
@@ -197,6 +200,25 @@ impl Reader<'_> {
         section.finish();
         service
     }
+}
+
+fn traces(mut section: Section<'_, '_>) -> Traces {
+    let endpoint = section.parsed("endpoint", collector).map(value);
+    let sample = section.share("sample").unwrap_or(limits::SAMPLE_DEFAULT);
+    section.finish();
+    Traces { endpoint, sample }
+}
+
+/// Where a collector is: below it, it takes traces at `/v1/traces`.
+fn collector(text: &str) -> Result<Uri, String> {
+    let refused = || {
+        let text = text.escape_debug();
+        format!("`{text}` is no URL of a collector; write such as `http://127.0.0.1:4318`")
+    };
+    let uri: Uri = text.parse().map_err(|_| refused())?;
+    let spoken = matches!(uri.scheme_str(), Some("http" | "https"));
+    let plain = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if spoken && plain && uri.query().is_none() { Ok(uri) } else { Err(refused()) }
 }
 
 /// The value without its place.

@@ -109,7 +109,16 @@ fn headers(section: &mut Section<'_, '_>) -> Vec<HeaderName> {
 
 /// Headers that no call may depend on.
 fn is_private(name: &HeaderName) -> bool {
-    let own = ["as-of", "accept-datetime", "baggage", "host", "range", "traceparent", "forwarded"];
+    let own = [
+        "as-of",
+        "accept-datetime",
+        "baggage",
+        "forwarded",
+        "host",
+        "range",
+        "traceparent",
+        "tracestate",
+    ];
     crate::headers::is_hop_by_hop(name)
         || name.as_str().starts_with("asof-")
         || name.as_str().starts_with("if-")

@@ -63,6 +63,11 @@ impl Plan {
         if let Some(cookie) = &self.session_cookie {
             all.put("session.cookie", cookie);
         }
+        if let Some(traces) = &self.traces {
+            let endpoint = traces.endpoint.as_ref().map(ToString::to_string);
+            all.put("traces.endpoint", endpoint.as_deref().unwrap_or("as the environment says"));
+            all.put("traces.sample", traces.sample);
+        }
         all.0
     }
 }

@@ -206,7 +206,9 @@ fn whoever_is_asked_over_https_must_show_a_certificate_of_that_name() {
 
 #[test]
 fn what_nobody_may_depend_on_cannot_be_declared() {
-    for name in ["cookie", "authorization", "connection", "asof-context", "range", "if-match"] {
+    for name in
+        ["cookie", "authorization", "connection", "asof-context", "tracestate", "range", "if-match"]
+    {
         let text = format!("{SERVICE}[[services.a.routes]]\npath = '/'\nheaders = ['{name}']\n");
         refused(&text, 5, "cannot be part of a call");
     }
@@ -379,7 +381,9 @@ fn edges_have_in_common_what_calls_mean_and_not_where_they_go() {
         plan(&text).canonical_system()
     };
     let base = system("");
-    for same in ["mode = 'on'", "shadow = 0.5", "[limits]\ncall_depth = 7\n", "[ingress]\n"] {
+    for same in
+        ["mode = 'on'", "shadow = 0.5", "[limits]\ncall_depth = 7\n", "[ingress]\n", "[traces]\n"]
+    {
         assert_eq!(base, system(same), "{same}");
     }
     let mut seen = vec![base];
@@ -398,6 +402,34 @@ fn edges_have_in_common_what_calls_mean_and_not_where_they_go() {
         let form = system(other);
         assert!(!seen.contains(&form), "{other}");
         seen.push(form);
+    }
+}
+
+#[test]
+fn who_is_told_of_traces_is_read_strictly() {
+    assert_eq!(plan("").traces, None);
+    let told = |text: &str| plan(text).traces.unwrap();
+    assert_eq!(told("[traces]\n"), Traces { endpoint: None, sample: 0.01 });
+    let all = told("[traces]\nendpoint = 'https://otlp.test/base'\nsample = 1\n");
+    assert_eq!(
+        (all.endpoint.unwrap().to_string().as_str(), all.sample),
+        ("https://otlp.test/base", 1.0)
+    );
+    refused("[traces]\nsample = 1.5\n", 2, "is not within 0 to 1");
+    refused("[traces]\nsampel = 1.0\n", 2, "sampel");
+    for url in ["127.0.0.1:4318", "/v1/traces", "grpc://h:4317", "http://me@h", "http://h/?a=b"] {
+        refused(&format!("[traces]\nendpoint = '{url}'\n"), 2, "write such as");
+    }
+    // A share takes effect at once; whether anybody is told, with a start.
+    let shown = |before: &str, after: &str| -> Vec<String> {
+        plan(before).diff(&plan(after)).iter().map(ToString::to_string).collect()
+    };
+    let sampled = shown("[traces]\n", "[traces]\nsample = 0.5\n");
+    assert_eq!(sampled, ["traces.sample: 0.01 -> 0.5"]);
+    for (before, after) in [("", "[traces]\n"), ("[traces]\n", "[traces]\nendpoint = 'http://h'\n")]
+    {
+        let shown = shown(before, after);
+        assert!(shown.iter().all(|line| line.ends_with("(needs a restart)")), "{shown:?}");
     }
 }
 

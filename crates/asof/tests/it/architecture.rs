@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "asof-edge",
         &["asof-api", "asof-cache", "asof-client", "asof-env", "asof-listen", "asof-time"],
     ),
+    ("asof-otlp", &["asof-client", "asof-edge"]),
     (
         "asof-server",
         &["asof-api", "asof-console", "asof-env", "asof-listen", "asof-store", "asof-time"],
@@ -41,6 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "asof-client",
             "asof-edge",
             "asof-env",
+            "asof-otlp",
             "asof-server",
             "asof-store",
             "asof-time",

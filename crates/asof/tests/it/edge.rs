@@ -8,14 +8,14 @@ use std::process::{Child, Command, Stdio};
 use crate::harness::{asof, run};
 
 /// An edge that runs, ended when it goes.
-struct Edge {
-    child: Child,
+pub(crate) struct Edge {
+    pub(crate) child: Child,
     address: String,
     log: BufReader<std::process::ChildStderr>,
 }
 
 impl Edge {
-    fn start(config: &Path) -> Self {
+    pub(crate) fn start(config: &Path) -> Self {
         Self::start_with(config, &[])
     }
 
@@ -36,7 +36,7 @@ impl Edge {
         Self { child, address, log }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
     }
@@ -52,7 +52,7 @@ impl Edge {
         }
     }
 
-    fn get(&self) -> String {
+    pub(crate) fn get(&self) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
@@ -70,7 +70,7 @@ impl Drop for Edge {
 }
 
 /// A service that says `word`.
-fn service(word: &'static str) -> String {
+pub(crate) fn service(word: &'static str) -> String {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -87,7 +87,7 @@ fn service(word: &'static str) -> String {
     address
 }
 
-fn config(folder: &Path, upstream: &str, more: &str) -> PathBuf {
+pub(crate) fn config(folder: &Path, upstream: &str, more: &str) -> PathBuf {
     let path = folder.join("edge.toml");
     let text = format!(
         "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n{more}\n[[ingress.rules]]\n\

@@ -15,6 +15,7 @@ mod import;
 mod incident;
 mod operate;
 mod origin;
+mod otlp;
 mod outages;
 mod refusals;
 mod release;

@@ -148,7 +148,7 @@ impl Inner {
             routes: self.routes.load_full(),
             random: Arc::clone(&self.random),
             context: tree.context,
-            traceparent: headers.get(&crate::headers::TRACEPARENT).cloned(),
+            span: crate::spans::SpanContext::of(headers),
             epochs,
             declared: declared.map_err(|_| unclear())?,
             sources: sources.map_err(|_| unclear())?,

@@ -16,6 +16,7 @@ mod previews;
 mod proven;
 mod reads;
 mod shared;
+mod spans;
 mod tainted;
 mod two_edges;
 pub(crate) mod world;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use asof_edge::{Addresses, Caching, Edge, Plan, Reloader};
+use asof_edge::{Addresses, Caching, Edge, Plan, Reloader, SpanSink};
 use asof_env::{BootTime, Clock, SystemClock, SystemRandom};
 use asof_server::Config;
 use asof_store::{Options, Store};
@@ -282,6 +282,24 @@ impl World {
 
     /// As [`start`](Self::start), with `of_store` among the settings of the store.
     pub(crate) async fn start_with(services: &[&Service], of_store: &str, more: &str) -> Self {
+        Self::start_as(services, of_store, more, None).await
+    }
+
+    /// As [`start`](Self::start), with spans of all requests handed to `sink`.
+    pub(crate) async fn watched(
+        services: &[&Service],
+        more: &str,
+        sink: Arc<dyn SpanSink>,
+    ) -> Self {
+        Self::start_as(services, "", &format!("{more}[traces]\nsample = 1\n"), Some(sink)).await
+    }
+
+    async fn start_as(
+        services: &[&Service],
+        of_store: &str,
+        more: &str,
+        sink: Option<Arc<dyn SpanSink>>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, running) = store(&folder.path().join("0"), "127.0.0.1:0").await;
         let http = http();
@@ -302,7 +320,8 @@ impl World {
         text.push_str(&more.replace("STORE", &store.to_string()));
         let plan = crate::harness::plan(&text);
         let clock = Arc::new(AheadClock::default());
-        let (addresses, reloader, stop) = reloadable(plan, services, Arc::clone(&clock)).await;
+        let (addresses, reloader, stop) =
+            reloadable(plan, services, Arc::clone(&clock), sink).await;
         let world = Self {
             ingress: addresses.ingress,
             admin: addresses.admin,
@@ -494,7 +513,7 @@ pub(crate) async fn edge(
     services: &[&Service],
     clock: Arc<AheadClock>,
 ) -> (Addresses, oneshot::Sender<()>) {
-    let (addresses, _, stop) = reloadable(plan, services, clock).await;
+    let (addresses, _, stop) = reloadable(plan, services, clock, None).await;
     (addresses, stop)
 }
 
@@ -503,12 +522,13 @@ async fn reloadable(
     plan: Plan,
     services: &[&Service],
     clock: Arc<AheadClock>,
+    sink: Option<Arc<dyn SpanSink>>,
 ) -> (Addresses, Reloader<Caching>, oneshot::Sender<()>) {
     let memory = plan.limits.memory;
     let clock: Arc<dyn Clock> = clock;
     let own = Arc::clone(&clock);
     let edge = Edge::bind(plan, own, |forwarder| {
-        Caching::new(forwarder, Arc::new(SystemRandom), clock, memory)
+        Caching::watched(forwarder, Arc::new(SystemRandom), clock, memory, sink)
     })
     .await
     .unwrap();

@@ -6,6 +6,7 @@ mod act;
 mod change;
 mod report;
 mod run;
+mod traces;
 
 use std::path::{Path, PathBuf};
 

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use asof_edge::{Caching, EdgeError, Engine, Plan, Reloader};
+use asof_edge::{Caching, EdgeError, Engine, Plan, Reloader, SpanSink};
 use asof_env::{SystemClock, SystemRandom};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Edge, LogFormat};
+use super::traces::Told;
+use super::{Edge, LogFormat, traces};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// Whether an edge would start with `plan`, its listeners aside.
 pub(super) fn check(plan: &Plan, log: &str) -> Result<(), Failure> {
     filter(log)?;
+    traces::check(plan)?;
     asof_edge::check::<Caching>(plan).map_err(|error| refused(&error))
 }
 
@@ -21,12 +23,19 @@ pub(super) fn check(plan: &Plan, log: &str) -> Result<(), Failure> {
 pub(super) fn serve(edge: &Edge, plan: Plan, out: &mut Output) -> Result<Exit, Failure> {
     start_log(edge)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(listen(edge, plan, out))?;
+    let told = Told::begin(&plan)?;
+    runtime.block_on(listen(edge, plan, told.sink(), out))?;
+    told.end();
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
 
-async fn listen(edge: &Edge, plan: Plan, out: &mut Output) -> Result<(), Failure> {
+async fn listen(
+    edge: &Edge,
+    plan: Plan,
+    sink: Option<Arc<dyn SpanSink>>,
+    out: &mut Output,
+) -> Result<(), Failure> {
     // Before anybody is told to press Ctrl-C.
     let interrupt = signal(SignalKind::interrupt())?;
     let terminate = signal(SignalKind::terminate())?;
@@ -34,7 +43,7 @@ async fn listen(edge: &Edge, plan: Plan, out: &mut Output) -> Result<(), Failure
     let scheme = if plan.tls.is_some() { "https" } else { "http" };
     let memory = plan.limits.memory;
     let running = asof_edge::Edge::bind(plan, Arc::new(SystemClock), |forwarder| {
-        Caching::new(forwarder, Arc::new(SystemRandom), Arc::new(SystemClock), memory)
+        Caching::watched(forwarder, Arc::new(SystemRandom), Arc::new(SystemClock), memory, sink)
     })
     .await
     .map_err(|error| refused(&error))?;
