@@ -174,6 +174,8 @@ pub struct PinRequest {
     pub name: String,
     /// Who holds it.
     pub owner: String,
+    /// Who asks for it, as the audit names them; the owner where `None`.
+    pub by: Option<String>,
     /// Why.
     pub reason: String,
     /// The moment to hold; latest where `None`. A renewal keeps its moment.

@@ -36,6 +36,8 @@ pub(crate) async fn create_pin(call: &Call<'_>, body: body::PinRequest) -> Answe
     }
     let request = PinRequest {
         name: call.path.name()?.into_owned(),
+        // Anybody can claim to be the owner; whose token it is, is known.
+        by: Some(call.actor_called(&body.owner, "").name),
         owner: body.owner,
         reason: body.reason,
         at: body.at.map(Into::into),

@@ -142,6 +142,22 @@ async fn with_a_token_answers_are_private() {
     assert_eq!(reply.json()["author"], "w");
 }
 
+/// The audit named whom the pin claimed as its owner, and nobody knew whose token had made it.
+#[tokio::test]
+async fn the_audit_names_the_token_that_made_a_pin_and_not_only_its_claimed_owner() {
+    let service = Service::new(Access::Tokens);
+    let secret = bearer(&service.token("night", Role::Operator, Scope::All));
+    let headers = [("authorization", secret.as_str())];
+    service.send("PUT", "/v1/spaces/s/keys/k", &headers, "1").await;
+    let pin = r#"{"owner":"batch","reason":"report","ttl_seconds":60}"#;
+    let reply = service.send("PUT", "/v1/pins/report", &headers, pin).await;
+    assert_eq!(reply.json()["owner"], "batch", "{}", reply.text());
+    let audit = service.send("GET", "/v1/control", &headers, "").await.json();
+    let records = audit["records"].as_array().unwrap();
+    let made = records.iter().find(|record| record["action"] == "pin-created").unwrap();
+    assert_eq!(made["by"], "batch (token night)", "{made}");
+}
+
 #[tokio::test]
 async fn a_foreign_page_changes_nothing_and_a_rebound_name_reads_nothing() {
     let service = Service::new(Access::Loopback);

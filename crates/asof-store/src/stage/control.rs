@@ -204,11 +204,12 @@ impl Stage<'_> {
             }
         }
         let expires = self.clock.saturating_add(request.ttl);
-        let PinRequest { name, owner, reason, .. } = request;
+        let PinRequest { name, owner, by, reason, .. } = request;
         let pin = Pin { name, owner, reason, at, expires };
         self.put(keys::pin(&pin.name), rows::encode_pin(&pin));
         self.state_mut().pins.insert(pin.name.clone(), pin.clone());
-        let by = Actor { name: pin.owner.clone(), reason: pin.reason.clone() };
+        let by = by.unwrap_or_else(|| pin.owner.clone());
+        let by = Actor { name: by, reason: pin.reason.clone() };
         let detail = format!("holds {at} until {expires}");
         self.record(ControlAction::PinCreated, by, pin.name.clone(), detail);
         Ok(pin)

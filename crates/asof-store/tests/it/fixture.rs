@@ -59,6 +59,7 @@ fn fill(world: &Stepped) {
         world.pass(SECOND);
     }
     let pin = PinRequest {
+        by: None,
         name: "job".into(),
         owner: "batch".into(),
         reason: "a report".into(),

@@ -139,6 +139,7 @@ fn control_has_limits() {
     refused(&world, "NotFound", |store| store.release_pin("no", by(), DryRun::No));
     refused(&world, "NotFound", |store| store.revoke_token("no", by()));
     let pin = PinRequest {
+        by: None,
         name: "job".into(),
         owner: "me".into(),
         reason: String::new(),

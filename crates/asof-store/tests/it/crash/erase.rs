@@ -33,6 +33,7 @@ fn work() -> Vec<Step> {
         step(|store| {
             store.create_pin(
                 PinRequest {
+                    by: None,
                     name: "job".into(),
                     owner: "tester".into(),
                     reason: String::new(),

@@ -58,6 +58,7 @@ pub(super) fn work() -> Vec<Step> {
     let by = || actor("crash");
     let pin = |name: &str, ttl| {
         let request = PinRequest {
+            by: None,
             name: name.into(),
             owner: "tester".into(),
             reason: String::new(),

@@ -169,6 +169,7 @@ fn a_dry_run_says_what_goes_and_changes_nothing() {
     let world = world();
     let store = &world.store;
     let pin = |name: &str, at| PinRequest {
+        by: None,
         name: name.into(),
         owner: "batch".into(),
         reason: "a report".into(),

@@ -42,6 +42,7 @@ fn sweep(world: &Stepped) {
 fn pin(world: &Stepped, at: Timestamp, ttl: Duration) -> asof_store::Result<asof_store::Pin> {
     world.store.create_pin(
         PinRequest {
+            by: None,
             name: "job".into(),
             owner: "batch".into(),
             reason: String::new(),

@@ -40,6 +40,7 @@ impl Run {
         let time = self.world.store.time();
         let at = self.moment();
         let request = PinRequest {
+            by: None,
             name: name.clone(),
             owner: "model".into(),
             reason: String::new(),
