@@ -248,4 +248,10 @@ make of the files of a repository, the popular ones more often (Zipf), and write
 times for 100 reads. Every answer is held against a run without any cache. A cache that knows the
 future executes each page once for each version of its file in each theme, and the services below
 once for each version. Executions in the shadow, of hits that are compared, are told apart.
+
+The rows of the edge are answers of 1 KiB that each server holds, asked for over 32 connections that are
+kept; every server has one core, and the client the other. nginx (`proxy_cache`) and Varnish are those of
+Debian, with access logs off, as the edge's is. Nothing is written meanwhile, but in `edge/moving`, where
+20 commits a second move the moment. The rows of the export are the same million rows, written by DuckDB
+out of a table of its own with one thread.
 ";
