@@ -102,14 +102,16 @@ impl<'a> Judge<'a> {
 
     async fn rule(&mut self, seen: &Seen) -> Ruling {
         let Some(said) = seen.hash else { return Ruling::Failed };
-        // Whoever says of which moment an answer is must be right about just that moment.
-        if let Some(at) = seen.as_of
-            && !self.is(seen, said, at, at).await
-        {
-            return Ruling::Inconsistent;
-        }
-        // An answer of an old moment is stale only once something changed since.
         let earliest = seen.begun.saturating_sub(SLACK);
+        if let Some(at) = seen.as_of {
+            // Whoever says of which moment an answer is must be right about just that moment. It
+            // is stale once something of it was written since.
+            return match self.is(seen, said, at, at).await {
+                true if at < earliest && self.was_written(seen, at, earliest) => Ruling::Stale,
+                true => Ruling::Right,
+                false => Ruling::Inconsistent,
+            };
+        }
         if self.is(seen, said, earliest, seen.ended).await {
             Ruling::Right
         } else if self.is(seen, said, Timestamp::MIN, seen.ended).await {
@@ -117,6 +119,14 @@ impl<'a> Judge<'a> {
         } else {
             Ruling::Inconsistent
         }
+    }
+
+    /// Whether the page's file or its user was written in `(from, to]`.
+    fn was_written(&self, seen: &Seen, from: Timestamp, to: Timestamp) -> bool {
+        let files = self.files.get(seen.path);
+        let users = usize::try_from(seen.user).ok().and_then(|user| self.users.get(user));
+        files.is_some_and(|files| within(files, |at| *at, from, to).len() > 1)
+            || users.is_some_and(|users| within(users, |(at, _)| *at, from, to).len() > 1)
     }
 
     /// Whether the page was that at some moment in `[from, to]`: its file and its user's theme as
