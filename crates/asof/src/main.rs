@@ -11,6 +11,7 @@ mod hold;
 mod human;
 mod import;
 mod local;
+mod log;
 mod output;
 mod progress;
 mod show;

@@ -16,6 +16,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::data;
 use crate::measure::Result;
@@ -77,7 +80,8 @@ impl Drop for Served {
 /// Serves the store in `dir`; `log` is the filter of its log, none where empty.
 pub(crate) fn store(dir: &Path, log: &str) -> Result<()> {
     if !log.is_empty() {
-        tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).init();
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        tracing_subscriber::registry().with(log.parse::<Targets>()?).with(lines).init();
     }
     let store = Store::open(dir, Options::default())?;
     // As `asof serve` does: it accepts, and the server has threads of its own.

@@ -24,6 +24,11 @@ fn an_incident_ends_with_no_inconsistent_page_and_no_call_of_a_service() {
     let spoilt = |seen: &Seen| seen.item >= SPOILT || seen.price == "bad";
     shop.until_all_pages("clients see the bad pages", spoilt);
 
+    // An edge tells the store of itself a little after its start; a loaded machine may be here first.
+    let told =
+        || shop.operated(&["cap", "show"])["edges"].as_array().is_some_and(|e| !e.is_empty());
+    shop.until("the edge tells how it stands", told);
+
     // The cap: what it touches, then everything as it was.
     let at = good.to_string();
     let set = ["cap", "set", &at, "--reason", "prices are wrong"];

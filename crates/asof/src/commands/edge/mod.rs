@@ -11,13 +11,14 @@ mod traces;
 use std::path::{Path, PathBuf};
 
 use asof_edge::{Change, Plan};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use self::act::{Bypass, Forgive};
 use self::report::Report;
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
+use crate::log::Lines;
 
 /// Run the edge: a proxy in front of services and between them
 ///
@@ -72,7 +73,7 @@ pub(crate) struct Edge {
     against: Option<PathBuf>,
     /// How the log is written, on standard error
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "text")]
-    log_format: LogFormat,
+    log_format: Lines,
     /// What is logged, such as `warn` or `info,asof_edge::access=off`
     #[arg(
         long,
@@ -92,15 +93,6 @@ enum EdgeCommand {
     Report(Report),
     Bypass(Bypass),
     Forgive(Forgive),
-}
-
-/// How a line of the log looks.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum LogFormat {
-    /// For people
-    Text,
-    /// A JSON object a line
-    Json,
 }
 
 impl Edge {

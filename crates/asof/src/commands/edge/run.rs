@@ -5,23 +5,23 @@ use std::sync::Arc;
 use asof_edge::{Caching, EdgeError, Engine, Plan, Reloader, SpanSink};
 use asof_env::{SystemClock, SystemRandom};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::traces::Told;
-use super::{Edge, LogFormat, traces};
+use super::{Edge, traces};
 use crate::failure::{Exit, Failure};
+use crate::log;
 use crate::output::Output;
 
 /// Whether an edge would start with `plan`, its listeners aside.
 pub(super) fn check(plan: &Plan, log: &str) -> Result<(), Failure> {
-    filter(log)?;
+    log::check(log)?;
     traces::check(plan)?;
     asof_edge::check::<Caching>(plan).map_err(|error| refused(&error))
 }
 
 /// Serves until a signal comes.
 pub(super) fn serve(edge: &Edge, plan: Plan, out: &mut Output) -> Result<Exit, Failure> {
-    start_log(edge)?;
+    log::start(&edge.log, edge.log_format.into())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let told = Told::begin(&plan)?;
     runtime.block_on(listen(edge, plan, told.sink(), out))?;
@@ -100,21 +100,4 @@ fn refused(error: &EdgeError) -> Failure {
         EdgeError::Listen(..) => Failure::unavailable(format!("{error}; choose another address")),
         _ => Failure::usage(error.to_string()),
     }
-}
-
-fn start_log(edge: &Edge) -> Result<(), Failure> {
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter(&edge.log)?).with_writer(std::io::stderr);
-    match edge.log_format {
-        LogFormat::Text => {
-            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
-        }
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
-}
-
-fn filter(text: &str) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(text)
-        .map_err(|error| Failure::usage(format!("log filter `{text}`: {error}")))
 }

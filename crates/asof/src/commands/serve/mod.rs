@@ -6,12 +6,13 @@ mod run;
 use core::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use asof_server::{Config, LogFormat};
-use clap::{Args, ValueEnum};
+use asof_server::Config;
+use clap::Args;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
 use crate::files;
+use crate::log::Lines;
 
 /// Where the store is unless told otherwise.
 const DATA_DEFAULT: &str = "asof-data";
@@ -81,19 +82,10 @@ pub(crate) struct Serve {
     tls_terminated_elsewhere: bool,
     /// How the log is written, on standard error [default: text]
     #[arg(long, value_enum, value_name = "FORMAT")]
-    log_format: Option<LogFormatArg>,
+    log_format: Option<Lines>,
     /// What is logged, such as `warn` or `info,asof_server=debug` [default: info]
     #[arg(long, env = "ASOF_LOG", value_name = "FILTER", hide_env_values = true)]
     log: Option<String>,
-}
-
-/// How a line of the log looks.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum LogFormatArg {
-    /// For people
-    Text,
-    /// A JSON object a line
-    Json,
 }
 
 impl Serve {
@@ -127,10 +119,7 @@ impl Serve {
         }
         config.tls_terminated_elsewhere |= self.tls_terminated_elsewhere;
         if let Some(format) = self.log_format {
-            config.log.format = match format {
-                LogFormatArg::Text => LogFormat::Text,
-                LogFormatArg::Json => LogFormat::Json,
-            };
+            config.log.format = format.into();
         }
         if let Some(filter) = &self.log {
             config.log.filter.clone_from(filter);

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use asof_server::{Config, LogFormat, ServeError, Server};
+use asof_server::{Config, ServeError, Server};
 use asof_store::{Health, Store};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::failure::{Exit, Failure};
+use crate::log;
 use crate::output::Output;
 use crate::webhook::hook::Hook;
 use crate::webhook::teller::Tellers;
@@ -16,7 +16,7 @@ use crate::webhook::teller::Tellers;
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
     config.check().map_err(|error| Failure::usage(format!("configuration: {error}")))?;
     hooks(config)?;
-    filter(config).map(drop)
+    log::check(&config.log.filter)
 }
 
 /// The webhooks, with their secrets.
@@ -26,7 +26,7 @@ fn hooks(config: &Config) -> Result<Vec<Hook>, Failure> {
 
 /// Serves the store in `data` until a signal comes.
 pub(super) fn serve(config: &Config, data: &Path, out: &mut Output) -> Result<Exit, Failure> {
-    start_log(config)?;
+    log::start(&config.log.filter, config.log.format)?;
     let store = Store::open(data, config.store.options())?;
     // It accepts and waits for signals; the server has threads of its own to speak with clients.
     let served = tokio::runtime::Builder::new_current_thread()
@@ -99,22 +99,4 @@ fn greet(
         Health::ReadOnly(why) => tracing::error!("read-only: {why}"),
     }
     Ok(())
-}
-
-fn start_log(config: &Config) -> Result<(), Failure> {
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter(config)?).with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => {
-            log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
-        }
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
-}
-
-fn filter(config: &Config) -> Result<EnvFilter, Failure> {
-    let text = &config.log.filter;
-    EnvFilter::try_new(text)
-        .map_err(|error| Failure::usage(format!("log filter `{text}`: {error}")))
 }
