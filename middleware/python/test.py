@@ -45,6 +45,11 @@ class Echo(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Threading(http.server.ThreadingHTTPServer):
+    # All calls of a test come at once; five may wait by default, and who is sixth is not heard.
+    request_queue_size = 128
+
+
 class ThreadingWsgi(ThreadingMixIn, wsgiref.simple_server.WSGIServer):
     daemon_threads = True
     request_queue_size = 128
@@ -60,8 +65,8 @@ def started(server):
     return f"http://127.0.0.1:{server.server_address[1]}"
 
 
-EGRESS = started(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo))
-FOREIGN = started(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo))
+EGRESS = started(Threading(("127.0.0.1", 0), Echo))
+FOREIGN = started(Threading(("127.0.0.1", 0), Echo))
 
 
 @contextlib.contextmanager
