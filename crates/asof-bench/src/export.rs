@@ -14,7 +14,7 @@ use crate::report::{Bound, Comparison, Report, Unit};
 const SCRIPT: &str = include_str!("parquet.py");
 
 /// A Python that has `DuckDB`, where it is not the usual one.
-const PYTHON: &str = "ASOF_DUCKDB_PYTHON";
+pub(crate) const PYTHON: &str = "ASOF_DUCKDB_PYTHON";
 
 /// Exports `rows` rows in turn with `DuckDB`.
 pub(crate) fn run(

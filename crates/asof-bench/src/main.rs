@@ -143,8 +143,11 @@ fn main() -> Result<()> {
         What::CacheMemoryHere { entries, inputs } => return cache::memory_here(*entries, *inputs),
         _ => {}
     }
-    let mut report =
-        Report { machine: machine::describe(), command: reproduce(), ..Report::default() };
+    let mut report = Report {
+        machine: machine::describe(),
+        command: reproduce(&arguments),
+        ..Report::default()
+    };
     run(&mut report, &arguments)?;
     let mut out = std::io::stdout().lock();
     if arguments.json {
@@ -158,21 +161,30 @@ fn main() -> Result<()> {
 }
 
 /// The command that runs the same again.
-fn reproduce() -> String {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let plain = arguments
-        .split(|argument| {
-            argument == "--markdown" || argument == "--outages" || argument == "--asof"
-        })
+fn reproduce(arguments: &Arguments) -> String {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let plain = given
+        .split(|argument| matches!(argument.as_str(), "--markdown" | "--outages" | "--asof"))
         .next()
         .unwrap_or_default();
-    // What else the figures depend on: what was imported, and how it was built, which the folder of
-    // the program tells.
-    let file = std::env::var_os("ASOF_OUTAGES").map_or("", |_| "ASOF_OUTAGES=FILE ");
+    // What else the figures depend on: what was imported, who else exported, and how it was built,
+    // which the folder of the program tells.
+    let named = |name: &str, as_what: &str| {
+        std::env::var_os(name).map_or_else(String::new, |_| format!("{name}={as_what} "))
+    };
+    let (file, python) = (named("ASOF_OUTAGES", "FILE"), named(export::PYTHON, "PYTHON"));
     let program = std::env::current_exe().unwrap_or_default();
     let profile = program.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     let profile = profile.unwrap_or("release");
-    format!("{file}cargo run --profile {profile} -p asof-bench -- {}", plain.join(" "))
+    let (build, asof) = match arguments.asof {
+        Some(_) => (
+            format!("cargo build --profile {profile} -p asof -p asof-bench && "),
+            format!(" --asof target/{profile}/asof"),
+        ),
+        None => Default::default(),
+    };
+    let plain = plain.join(" ");
+    format!("{build}{file}{python}cargo run --profile {profile} -p asof-bench -- {plain}{asof}")
 }
 
 fn run(report: &mut Report, arguments: &Arguments) -> Result<()> {

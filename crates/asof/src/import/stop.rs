@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::failure::Failure;
+
 /// Exit code of a process that Ctrl-C ended, as shells have it.
 const INTERRUPTED: i32 = 130;
 
@@ -39,6 +41,14 @@ impl Stop {
             });
         });
         Ok(stop)
+    }
+
+    /// Goes on, unless it is time to stop.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.is_asked() {
+            return Err(Failure::unavailable("interrupted"));
+        }
+        Ok(())
     }
 
     /// Whether it is time to stop.

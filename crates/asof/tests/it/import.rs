@@ -1,4 +1,4 @@
-//! `asof import` and `asof demo`, as people run them.
+//! `asof import`, as people run it.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use core::time::Duration;
 
-use crate::harness::{Store, asof, both_ways, run};
+use crate::harness::{Store, asof, both_ways};
 
 /// Runs git in `folder`; what it printed.
 fn git(folder: &Path, arguments: &[&str]) -> String {
@@ -239,18 +239,6 @@ fn what_no_store_can_hold_is_refused_unless_skipped() {
     let ran = store.ok(&["import", "git", &repo, "--space", "r", "--skip"]);
     assert!(ran.text().contains("left out 2"), "{ran:?}");
     assert_eq!(store.ok(&["get", "r", "a"]).out, b"one");
-}
-
-#[test]
-fn a_demo_needs_no_history() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = asof(&["demo", "--exit"]);
-    command.current_dir(&folder).env("GIT_CEILING_DIRECTORIES", "/");
-    let ran = run(command, b"");
-    assert_eq!(ran.code, 0, "{ran:?}");
-    for word in ["no git history", "$ asof time", "$ asof ls", "$ asof diff", "agreed"] {
-        assert!(ran.text().contains(word), "{word}: {ran:?}");
-    }
 }
 
 /// A line for space `a` at second `n`, which deletes the keys of these numbers.

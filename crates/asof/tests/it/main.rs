@@ -5,6 +5,7 @@
 
 mod architecture;
 mod commands;
+mod demo;
 mod edge;
 mod edge_admin;
 mod erase;

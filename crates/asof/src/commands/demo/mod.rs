@@ -107,7 +107,8 @@ impl Demo {
             length: Duration::from_secs(self.seconds.into()),
             writes: self.writes.map_or(Writes::Beside, Writes::Percent),
         };
-        let system = system::run(SPACE, &client, server.url(), scratch.path(), bench, context)?;
+        let (url, path) = (server.url(), scratch.path());
+        let system = system::run(SPACE, &client, url, path, bench, &stop, context)?;
         if context.out.is_json() {
             context.out.json(&DemoLine {
                 server: server.url(),

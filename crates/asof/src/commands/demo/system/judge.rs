@@ -10,12 +10,16 @@ use super::in_rust::encoded;
 use super::load::{Seen, Shelf, USERS, hash};
 use super::web::{self, Http};
 use crate::failure::Failure;
+use crate::import::stop::Stop;
 
 /// How late a write may be seen before an answer without it counts as stale.
 pub(super) const SLACK: Duration = Duration::from_millis(250);
 
-/// When something became what it is.
+/// When something became what it is, oldest first.
 type Versions = Vec<Timestamp>;
+
+/// The place of a theme's name in [`Judge::themes`].
+type Theme = usize;
 
 /// Knows what every page was at every moment.
 pub(super) struct Judge<'a> {
@@ -24,8 +28,9 @@ pub(super) struct Judge<'a> {
     front: String,
     http: Http,
     files: Vec<Versions>,
-    users: Vec<Vec<(Timestamp, String)>>,
-    known: HashMap<(usize, Timestamp, String), Option<u64>>,
+    users: Vec<Vec<(Timestamp, Theme)>>,
+    themes: Vec<String>,
+    known: HashMap<(usize, Timestamp, Theme), Option<u64>>,
 }
 
 /// How many answers were what.
@@ -60,20 +65,28 @@ impl<'a> Judge<'a> {
         };
         let files: Result<_, _> =
             shelf.paths.iter().map(|path| versions(&shelf.space, path)).collect();
+        let mut themes = Vec::new();
         let users: Result<Vec<_>, Failure> = (0..USERS)
             .map(|user| {
                 let key = format!("u{user}");
-                let versions = versions("users", &key)?;
-                versions.into_iter().map(|at| Ok((at, theme(client, &key, at)?))).collect()
+                let versions = versions("users", &key)?.into_iter();
+                let chosen =
+                    versions.map(|at| Ok((at, place(&mut themes, theme(client, &key, at)?))));
+                chosen.collect()
             })
             .collect();
+        let users = users?;
         let (http, known) = (web::client(), HashMap::new());
-        Ok(Self { shelf, front, http, files: files?, users: users?, known })
+        Ok(Self { shelf, front, http, files: files?, users, themes, known })
     }
 
-    pub(super) async fn judge(&mut self, seen: &[Seen]) -> Verdict {
+    /// Judges all that was seen, or as much as there is time for until told to stop.
+    pub(super) async fn judge(&mut self, seen: &[Seen], stop: &Stop) -> Verdict {
         let mut verdict = Verdict::default();
         for seen in seen {
+            if stop.is_asked() {
+                break;
+            }
             verdict.judged += 1;
             match self.rule(seen).await {
                 Ruling::Right => {}
@@ -95,7 +108,7 @@ impl<'a> Judge<'a> {
             let version = within(self.files.get(seen.path)?, |at| *at, at, at).first()?;
             let (_, theme) = within(self.users.get(user)?, |(at, _)| *at, at, at).first()?;
             files.insert((seen.path, *version));
-            pages.insert((seen.path, *version, theme.as_str()));
+            pages.insert((seen.path, *version, *theme));
         }
         Some(pages.len() as u64 + 2 * files.len() as u64)
     }
@@ -130,35 +143,38 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether the page was that at some moment in `[from, to]`: its file and its user's theme as
-    /// they were then.
+    /// they were then, both. From the newest moment back, since most are of late.
     async fn is(&mut self, seen: &Seen, said: u64, from: Timestamp, to: Timestamp) -> bool {
-        let files = self
-            .files
-            .get(seen.path)
-            .map_or(&[][..], |versions| within(versions, |at| *at, from, to))
-            .to_vec();
-        let user = usize::try_from(seen.user).unwrap_or_default();
-        let themes = self
-            .users
-            .get(user)
-            .map_or(&[][..], |themes| within(themes, |(at, _)| *at, from, to))
-            .to_vec();
-        for file in files.into_iter().rev() {
-            for (_, theme) in themes.iter().rev() {
-                if self.truth(seen.path, file, theme).await == Some(said) {
-                    return true;
-                }
+        let mut moment = to;
+        loop {
+            let Some((file, theme)) = self.in_force(seen, moment) else { return false };
+            if self.truth(seen.path, file, theme.1).await == Some(said) {
+                return true;
+            }
+            // Just before the later of the two was written.
+            let begun = file.max(theme.0);
+            match begun.prev() {
+                Some(before) if begun > from => moment = before,
+                _ => return false,
             }
         }
-        false
     }
 
-    async fn truth(&mut self, path: usize, at: Timestamp, theme: &str) -> Option<u64> {
-        let key = (path, at, theme.to_owned());
+    /// The version of the page's file and the theme of its user at a moment, where there was either.
+    fn in_force(&self, seen: &Seen, at: Timestamp) -> Option<(Timestamp, (Timestamp, Theme))> {
+        let user = usize::try_from(seen.user).ok()?;
+        let file = within(self.files.get(seen.path)?, |at| *at, at, at).first()?;
+        let theme = within(self.users.get(user)?, |(at, _)| *at, at, at).first()?;
+        Some((*file, *theme))
+    }
+
+    async fn truth(&mut self, path: usize, at: Timestamp, theme: Theme) -> Option<u64> {
+        let key = (path, at, theme);
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
         let name = self.shelf.paths.get(path).map(|name| encoded(name))?;
+        let theme = self.themes.get(theme)?;
         let uri = format!("{}/pages/{name}", self.front);
         let moment = at.as_micros().to_string();
         let got = web::get(&self.http, &uri, &[("demo-at", &moment), ("demo-theme", theme)]).await;
@@ -166,6 +182,14 @@ impl<'a> Judge<'a> {
         self.known.insert(key, truth);
         truth
     }
+}
+
+/// Where `theme` is among `themes`, which it joins if it is new.
+fn place(themes: &mut Vec<String>, theme: String) -> Theme {
+    themes.iter().position(|known| *known == theme).unwrap_or_else(|| {
+        themes.push(theme);
+        themes.len() - 1
+    })
 }
 
 /// The versions that were in force at some moment in `[from, to]`.

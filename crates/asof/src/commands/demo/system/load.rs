@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::in_rust::encoded;
 use super::web::{self, Http};
+use crate::import::stop::Stop;
 
 /// Requests under way at once.
 pub(super) const READERS: usize = 16;
@@ -109,8 +110,8 @@ impl Dice {
     }
 }
 
-/// Reads pages for so long, while files and settings are written.
-pub(super) async fn run(place: Place<'_>, client: &Client, bench: Bench) -> Vec<Seen> {
+/// Reads pages for so long, or until told to stop, while files and settings are written.
+pub(super) async fn run(place: Place<'_>, client: &Client, bench: Bench, stop: &Stop) -> Vec<Seen> {
     let ended = Arc::new(AtomicBool::new(false));
     let writer = matches!(bench.writes, Writes::Beside).then(|| {
         let (client, shelf, ended) = (client.clone(), Arc::clone(place.shelf), Arc::clone(&ended));
@@ -125,7 +126,7 @@ pub(super) async fn run(place: Place<'_>, client: &Client, bench: Bench) -> Vec<
             shelf: Arc::clone(place.shelf),
             dice: Dice(number as u64),
         };
-        tokio::spawn(reader.run(bench))
+        tokio::spawn(reader.run(bench, stop.clone()))
     });
     let mut seen = Vec::new();
     for reader in readers.collect::<Vec<_>>() {
@@ -149,10 +150,10 @@ struct Reader {
 }
 
 impl Reader {
-    async fn run(mut self, bench: Bench) -> Vec<Seen> {
+    async fn run(mut self, bench: Bench, stop: Stop) -> Vec<Seen> {
         let mut seen = Vec::new();
         let start = SystemClock.boot();
-        while SystemClock.boot().since(start) < bench.length {
+        while SystemClock.boot().since(start) < bench.length && !stop.is_asked() {
             if let Writes::Percent(percent) = bench.writes
                 && self.dice.number() % 100 < percent.into()
             {

@@ -29,6 +29,7 @@ use self::services::{Kit, NAMES, Running};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::human;
+use crate::import::stop::Stop;
 use crate::table::{Align, Table};
 
 /// How long answers are kept by those who keep them for a while.
@@ -83,6 +84,7 @@ struct Stage<'a> {
     client: &'a Client,
     store: &'a str,
     bench: Bench,
+    stop: &'a Stop,
 }
 
 /// Runs all contestants one after the other, and leaves the edge running.
@@ -92,6 +94,7 @@ pub(super) fn run(
     store: &str,
     scratch: &Path,
     bench: Bench,
+    stop: &Stop,
     context: &mut Context,
 ) -> Result<Option<System>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -111,7 +114,7 @@ pub(super) fn run(
             shelf.paths.len()
         ),
     )?;
-    let stage = Stage { runtime: &runtime, kit: &kit, shelf, client, store, bench };
+    let stage = Stage { runtime: &runtime, kit: &kit, shelf, client, store, bench, stop };
     let mut runs = Vec::new();
     for (name, policy) in [
         ("no cache", Policy::NoCache),
@@ -120,12 +123,15 @@ pub(super) fn run(
     ] {
         super::say(context, &format!("  {} s: {name}", bench.length.as_secs()))?;
         runs.push(stage.rival(name, policy)?);
+        stop.check()?;
     }
     super::say(context, &format!("  {} s: asof edge", bench.length.as_secs()))?;
     let (run, running, edge) = stage.edge()?;
     runs.push(run);
+    stop.check()?;
     super::say(context, "  comparing every answer with a run without any cache")?;
     let lines = stage.judge(runs)?;
+    stop.check()?;
     let path = stage.shelf.paths.first().cloned().unwrap_or_default();
     let Behind { ingress, admin, stop } = edge;
     Ok(Some(System { lines, ingress, admin, path, _services: running, _stop: stop, runtime }))
@@ -186,7 +192,7 @@ impl Stage<'_> {
 
     fn load(&self, base: &str) -> Vec<Seen> {
         let place = load::Place { base, store: self.store, shelf: &self.shelf };
-        self.runtime.block_on(load::run(place, self.client, self.bench))
+        self.runtime.block_on(load::run(place, self.client, self.bench, self.stop))
     }
 
     /// Holds every answer against a run without any cache at the same moment.
@@ -197,7 +203,7 @@ impl Stage<'_> {
         front.found(running.addresses);
         let mut judge = Judge::new(&self.shelf, self.client, format!("http://{address}"))?;
         let lines = runs.into_iter().map(|run| {
-            let verdict = self.runtime.block_on(judge.judge(&run.seen));
+            let verdict = self.runtime.block_on(judge.judge(&run.seen, self.stop));
             let oracle = judge.executions_of_an_oracle(&run.seen);
             line(&run, verdict, oracle, self.bench.length)
         });
