@@ -206,7 +206,9 @@ fn hint(problem: &Problem) -> Option<String> {
         }
         ErrorName::UnknownSpace => "`asof space list` shows the spaces there are".to_owned(),
         ErrorName::NotYetClosed => match problem.closed {
-            Some(closed) => format!("read with `--as-of {}`, or later", closed.0),
+            Some(closed) => {
+                format!("read up to `--as-of {}`, or wait until that moment has come", closed.0)
+            }
             None => "read at or below closed: `asof time` shows it".to_owned(),
         },
         ErrorName::BelowFloor => match problem.floor {

@@ -65,9 +65,16 @@ pub(crate) fn count(number: u64) -> String {
     grouped
 }
 
-/// Text that cannot move the cursor or colour the terminal of whoever lists it.
+/// Text that cannot move the cursor or colour the terminal of whoever lists it, nor have what
+/// stands beside it read in another order. Where a line ends stays to be seen.
 pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let shown = |c: char| match c {
+        '\n' => '\u{21b5}',
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The first line of a message, harmless.
@@ -121,5 +128,7 @@ mod tests {
     #[test]
     fn listings_hold_no_control_characters() {
         assert_eq!(first_line("red\u{1b}[31m\nmore"), "red\u{fffd}[31m");
+        assert_eq!(one_line("hi\r\n"), "hi\u{fffd}\u{21b5}");
+        assert_eq!(one_line("nimda\u{202e}"), "nimda\u{fffd}");
     }
 }
