@@ -88,7 +88,7 @@ fn an_edge_reports_explains_and_is_bypassed() {
         "listen = '127.0.0.1:0'\nadmin = '127.0.0.1:0'\n[stores.main]\nurl = '{}'\n\
          [[ingress.rules]]\nhost = 'shop.example'\nservice = 'pages'\n[services.pages]\n\
          upstreams = ['http://{upstream}']\negress = '127.0.0.1:0'\n[[services.pages.routes]]\n\
-         path = '/{{*path}}'\nmode = 'on'\nobserved_min = 0\ntrust = true\n",
+         path = '/{{*path}}'\nmode = 'on'\nobserved_min = 0\ntrust = true\nshadow = 0.0\n",
         store.url
     ));
     tell.send(at.egress.clone()).unwrap();

@@ -2,7 +2,7 @@
 
 use super::world::{Asked, Service, World, text};
 
-const ON: &str = "path = '/{*path}'\nmode = 'on'\nobserved_min = 0\ntrust = true\n";
+const ON: &str = "path = '/{*path}'\nmode = 'on'\nobserved_min = 0\ntrust = true\nshadow = 0.0\n";
 
 /// `page` calls `part` twice, `part` reads the store.
 async fn two_layers() -> (Service, Service) {

@@ -19,5 +19,6 @@ mod shared;
 mod spans;
 mod tainted;
 mod two_edges;
+mod walk;
 pub(crate) mod world;
 mod young;

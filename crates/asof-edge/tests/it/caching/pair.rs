@@ -162,6 +162,19 @@ impl Pair {
         }
     }
 
+    /// From now on the service makes its calls through the north.
+    pub(crate) fn attach_north(&self, names: &[&str]) {
+        for service in self.services.iter().filter(|service| names.contains(&service.name)) {
+            service.attach(&self.north.at);
+        }
+    }
+
+    /// The services that make their calls through the south.
+    pub(crate) fn of_south(&self) -> Vec<&'static str> {
+        let is_there = |service: &&Service| service.is_attached(&self.south.at);
+        self.services.iter().filter(is_there).map(|service| service.name).collect()
+    }
+
     pub(crate) async fn put(&self, key: &str, value: &str) -> String {
         put(&self.http, self.store, key, value).await
     }

@@ -206,6 +206,11 @@ impl Service {
         *self.egress.lock().unwrap() = edge.egress.get(self.name).copied();
     }
 
+    /// Whether it makes its calls through this edge.
+    pub(crate) fn is_attached(&self, edge: &Addresses) -> bool {
+        *self.egress.lock().unwrap() == edge.egress.get(self.name).copied()
+    }
+
     /// How often it was asked since the last time.
     pub(crate) fn executed(&self) -> usize {
         self.executions.swap(0, Ordering::SeqCst)
