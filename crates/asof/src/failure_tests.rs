@@ -43,7 +43,7 @@ fn people_read_the_name_the_bound_and_what_to_do() {
     assert_eq!(
         text,
         "error: NotYetClosed: as_of=`9000000` is above closed=`7000000`\n\
-         hint: read with `--as-of 1970-01-01T00:00:07Z`, or later\n"
+         hint: read up to `--as-of 1970-01-01T00:00:07Z`, or wait until that moment has come\n"
     );
 }
 
