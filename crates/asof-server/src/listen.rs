@@ -82,21 +82,8 @@ impl Server {
     ///
     /// As [`ServeError`] says. Nothing listens then.
     pub async fn bind(store: Store, config: &Config) -> Result<Self, ServeError> {
-        config.check().map_err(ServeError::Config)?;
-        let needs_tokens = config.require_tokens || !config.listen.ip().is_loopback();
-        if needs_tokens && store.tokens().is_empty() {
-            return Err(ServeError::NoToken);
-        }
-        let access = if needs_tokens { Access::Tokens } else { Access::Loopback };
-        let tls = config
-            .tls
-            .as_ref()
-            .map(|files| tls::acceptor(files).map(Acceptor))
-            .transpose()
-            .map_err(ServeError::Tls)?;
-        let refused = |error| ServeError::Listen(config.listen, error);
-        let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let Ground { access, tls, listener, address } =
+            Ground::prepare(config, !store.tokens().is_empty()).await?;
         let settings = Settings {
             value_bytes_max: config.store.value_bytes_max,
             followers_max: config.limits.followers,
@@ -114,6 +101,17 @@ impl Server {
         let lanes =
             Lanes::start(&speaker, config.limits.connections).map_err(ServeError::Threads)?;
         Ok(Self { listener, address, speaker, lanes, stop })
+    }
+
+    /// Whether a store that does not exist yet could be served: whoever asks first need not make
+    /// one in vain. Nothing listens afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`bind`](Self::bind) with a new store, so far as they do not depend on when it
+    /// is called.
+    pub async fn rehearse(config: &Config) -> Result<(), ServeError> {
+        Ground::prepare(config, false).await.map(drop)
     }
 
     /// Where it listens.
@@ -160,6 +158,35 @@ impl Server {
         if let Err(error) = tokio::task::spawn_blocking(end).await {
             tracing::error!(%error, "closing the store failed");
         }
+    }
+}
+
+/// What a server stands on, whatever it serves.
+struct Ground {
+    access: Access,
+    tls: Option<Acceptor>,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Ground {
+    async fn prepare(config: &Config, has_tokens: bool) -> Result<Self, ServeError> {
+        config.check().map_err(ServeError::Config)?;
+        let needs_tokens = config.require_tokens || !config.listen.ip().is_loopback();
+        if needs_tokens && !has_tokens {
+            return Err(ServeError::NoToken);
+        }
+        let access = if needs_tokens { Access::Tokens } else { Access::Loopback };
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|files| tls::acceptor(files).map(Acceptor))
+            .transpose()
+            .map_err(ServeError::Tls)?;
+        let refused = |error| ServeError::Listen(config.listen, error);
+        let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        Ok(Self { access, tls, listener, address })
     }
 }
 

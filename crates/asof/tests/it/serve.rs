@@ -39,6 +39,26 @@ fn its_configuration_is_checked_before_it_starts() {
 }
 
 #[test]
+fn a_start_that_comes_to_nothing_leaves_no_store_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let start = |more: &[&str]| {
+        let mut command = asof(&["serve", "--data"]);
+        command.arg(&data).args(more);
+        run(command, b"")
+    };
+    let port = start(&["--listen", &taken]);
+    assert_eq!(port.code, 4, "{port:?}");
+    assert!(port.err.contains(&taken) && port.err.contains("--listen"), "{}", port.err);
+    let tokens = start(&["--listen", "0.0.0.0:0", "--tls-terminated-elsewhere"]);
+    assert_eq!(tokens.code, 2, "{tokens:?}");
+    assert!(tokens.err.contains("asof token create"), "{}", tokens.err);
+    assert!(!data.exists());
+}
+
+#[test]
 fn a_follower_sees_each_commit_once_and_a_reader_may_leave() {
     let store = Store::behind_server();
     let start = store.json(&["put", "s", "k", "--value", "0"]);

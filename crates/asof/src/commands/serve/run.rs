@@ -27,13 +27,15 @@ fn hooks(config: &Config) -> Result<Vec<Hook>, Failure> {
 /// Serves the store in `data` until a signal comes.
 pub(super) fn serve(config: &Config, data: &Path, out: &mut Output) -> Result<Exit, Failure> {
     log::start(&config.log.filter, config.log.format)?;
-    let store = Store::open(data, config.store.options())?;
     // It accepts and waits for signals; the server has threads of its own to speak with clients.
-    let served = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::from)
-        .and_then(|runtime| runtime.block_on(listen(config, data, &store, out)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    if !Store::is_in(data) {
+        // A start that comes to nothing leaves no store behind.
+        runtime.block_on(Server::rehearse(config)).map_err(|error| refused(&error))?;
+    }
+    let store = Store::open(data, config.store.options())?;
+    let served = runtime.block_on(listen(config, data, &store, out));
+    drop(runtime);
     // Also where it did not come to serving.
     store.close();
     served?;
