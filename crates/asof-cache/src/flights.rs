@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Waker};
 use crate::cache::Since;
 use crate::call::CallKey;
 use crate::fact::Fact;
+use crate::outcome::Unstorable;
 use crate::rules::{Rule, Rules};
 
 /// One execution that others may wait for.
@@ -56,7 +57,7 @@ pub(crate) enum Landing {
     /// A fact, and up to when nothing that it is made of had been dropped.
     Shared(Fact, Since),
     /// The leader was executed, and what came of it may not be shared.
-    NotShared,
+    NotShared(Unstorable),
     /// The leader went away.
     Abandoned,
 }
@@ -185,8 +186,8 @@ impl Lead {
     }
 
     /// The execution came to none.
-    pub(crate) fn refuse(self) {
-        self.flights.land(&self, Landing::NotShared);
+    pub(crate) fn refuse(self, why: Unstorable) {
+        self.flights.land(&self, Landing::NotShared(why));
     }
 }
 

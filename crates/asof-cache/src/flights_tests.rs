@@ -42,7 +42,7 @@ fn nothing_is_left_behind_in_whatever_order_they_go() {
     let (one, two) = (lead(&flights, 1, None), lead(&flights, 2, None));
     let (first, second) = (follow(&flights, 2, Some(one.line())), follow(&flights, 2, None));
     drop(first);
-    two.refuse();
+    two.refuse(Unstorable::Status);
     drop(one);
     assert!(!is_empty(&flights), "somebody has not picked up what came of it");
     drop(second);

@@ -66,6 +66,8 @@ pub enum Unstorable {
     Status,
     /// The body broke off, or the exchange was cancelled.
     Truncated,
+    /// The service did not answer in time.
+    TimedOut,
     /// The service answered before a call of its own was answered.
     Unfinished,
     /// The body is larger than what is kept.
@@ -147,6 +149,7 @@ impl Unstorable {
             Self::Coded => "unstorable-coded",
             Self::Status => "unstorable-status",
             Self::Truncated => "unstorable-truncated",
+            Self::TimedOut => "unstorable-timed-out",
             Self::Unfinished => "unstorable-unfinished",
             Self::Oversize => "unstorable-oversize",
             Self::TooManyInputs => "unstorable-too-many-inputs",

@@ -42,6 +42,9 @@ pub enum Action {
     Settle(Arc<Call>),
     /// Execute the call, then [`Serve::executed`].
     Execute(Execute),
+    /// Nothing, and there is no answer: the execution that was waited for timed out, and so has the
+    /// wait.
+    TimedOut,
 }
 
 /// An execution that is to be made.
@@ -101,8 +104,11 @@ impl Serve {
                 Action::Answer(fact, Outcome::Coalesced)
             }
             Some(Landing::Shared(..) | Landing::Abandoned) => self.begin(cache),
+            // It was waited as long as the service may take. All of them asking at once what it
+            // could not answer one would hold it down, and their clients twice as long.
+            Some(Landing::NotShared(Unstorable::TimedOut)) => Action::TimedOut,
             // What one execution could not share, the next one cannot either: no more queues.
-            Some(Landing::NotShared) | None => {
+            Some(Landing::NotShared(_)) | None => {
                 self.alone = true;
                 self.join(cache)
             }
@@ -121,7 +127,7 @@ impl Serve {
         let Some(lead) = self.lead else { return };
         match fact {
             Ok(fact) => lead.land(fact.clone(), self.since),
-            Err(_) => lead.refuse(),
+            Err(why) => lead.refuse(why),
         }
     }
 

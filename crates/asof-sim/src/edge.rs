@@ -196,6 +196,7 @@ impl Edge {
                         serve.executed(answer.fact.as_ref().map_err(|why| *why));
                         return answer;
                     }
+                    Action::TimedOut => return Answer::refused(Unstorable::TimedOut),
                 }
             }
         })

@@ -128,7 +128,7 @@ impl Inner {
                 clean(response.headers_mut());
                 Served::streamed(response)
             }
-            Err(problem) => Served::problem(problem, Unstorable::Truncated),
+            Err(problem) => Served::unanswered(problem),
         };
         if !root.is_preview() {
             known.trust.executed(served.fact.as_ref().map(|_| ()).map_err(|why| *why));

@@ -180,7 +180,7 @@ impl Inner {
                 clean(response.headers_mut());
                 return Served::streamed(response);
             }
-            Err(problem) => return Served::problem(problem, Unstorable::Truncated),
+            Err(problem) => return Served::unanswered(problem),
         };
         if parts.extensions.get::<EndsWithConnection>().is_some() {
             let content = Content::new(parts.status, kept(&parts.headers), body);

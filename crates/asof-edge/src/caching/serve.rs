@@ -47,6 +47,15 @@ impl Served {
         Self { reply: Reply::Problem(problem), fact: Err(why), outcome: Outcome::Unstorable(why) }
     }
 
+    /// There is no answer of the service.
+    pub(crate) fn unanswered(problem: Problem) -> Self {
+        let why = match problem.kind {
+            ProblemKind::GatewayTimeout => Unstorable::TimedOut,
+            _ => Unstorable::Truncated,
+        };
+        Self::problem(problem, why)
+    }
+
     pub(crate) fn streamed(response: Response<Body>) -> Self {
         let why = Unstorable::Oversize;
         let (reply, outcome) = (Reply::Streamed(response), Outcome::Unstorable(why));
@@ -200,6 +209,14 @@ impl Inner {
                     serve.executed(served.fact.as_ref().map_err(|why| *why));
                     return served;
                 }
+                Action::TimedOut => {
+                    let detail = format!(
+                        "`{}` did not answer in time when another request asked it the same",
+                        call.service
+                    );
+                    let problem = Problem::new(ProblemKind::GatewayTimeout, detail);
+                    return Served::unanswered(problem);
+                }
             }
         }
     }
@@ -239,7 +256,7 @@ impl Inner {
     fn held(&self, call: &Arc<Call>, root: &Root) -> Option<Fact> {
         match Serve::new(Arc::clone(call), root.at, None).begin(&self.cache) {
             Action::Answer(fact, _) => Some(fact),
-            Action::Wait(_) | Action::Settle(_) | Action::Execute(_) => None,
+            Action::Wait(_) | Action::Settle(_) | Action::Execute(_) | Action::TimedOut => None,
         }
     }
 

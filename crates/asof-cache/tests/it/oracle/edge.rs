@@ -206,6 +206,7 @@ impl Edge {
                         serve.executed(answer.fact.as_ref().map_err(|why| *why));
                         return answer;
                     }
+                    Action::TimedOut => panic!("no service here takes too long"),
                 }
             }
         })

@@ -54,6 +54,18 @@ fn a_leader_that_failed_releases_its_followers_to_execute_alone() {
 }
 
 #[test]
+fn who_waited_for_a_leader_that_timed_out_does_not_begin_anew() {
+    let story = Story::new();
+    let (leader, mut follower, ticket) = two(&story);
+    leader.executed(Err(Unstorable::TimedOut));
+    let action = follower.landed(&story.cache, now(ticket));
+    assert!(matches!(action, Action::TimedOut), "{action:?}");
+    // Whoever comes after it tries again: the service may be well by then.
+    let mut third = Serve::new(story.call("page"), story.t(3), None);
+    assert!(matches!(third.begin(&story.cache), Action::Execute(_)));
+}
+
+#[test]
 fn after_a_leader_that_went_away_one_follower_leads_and_the_others_follow() {
     let story = Story::new();
     let (leader, mut second, ticket) = two(&story);

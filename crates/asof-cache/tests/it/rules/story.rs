@@ -209,7 +209,7 @@ impl Story {
         loop {
             action = match action {
                 Action::Answer(fact, outcome) => return told(fact, outcome),
-                Action::Wait(_) => panic!("nobody else is there to wait for"),
+                Action::Wait(_) | Action::TimedOut => panic!("nobody else is there to wait for"),
                 Action::Settle(nested) => {
                     let nested = self.serve(&nested, at, serve.line());
                     serve.settled(&self.cache, nested.fact.ok_or(Unstorable::Contagion))
